@@ -215,6 +215,10 @@ bench-search: setup ## Print the figures of searches over 100,000 items; ARGS=--
 bench-similarity: setup weights ## Print how well vectors find sounds that are alike; needs the kits that train-similarity fetches
 	$(BIN)/python -m benchmarks.similarity $(ARGS)
 
+.PHONY: bench-teaching
+bench-teaching: setup ## Print how well taught tags learn, and the time of an answer; needs the kits that train-similarity fetches
+	$(BIN)/python -m benchmarks.teaching $(ARGS)
+
 .PHONY: test-bench
 test-bench: setup weights ## Run every benchmark on its smallest case, to check that it still works
 	$(BIN)/python -m benchmarks --smallest $(ARGS)

@@ -32,6 +32,8 @@ ORDER = (
     "oneshots",
     "sound_words",
     "similarity",
+    "teaching",
+    "map",
     "analysis",
     "separation",
     "presence",

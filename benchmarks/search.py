@@ -39,6 +39,7 @@ from services.library.search.searching import Searches, SearchRequest
 from services.library.search.tables import SearchDocumentRow, SearchRevisionRow, SearchTagRow
 from services.library.search.text import words_of
 from services.library.similarity.sound_vectors import SoundVectors
+from services.library.teaching.proposals import Proposals
 from tests.support.postgres import running_postgres, temporary_database
 
 SMALLEST = os.environ.get("CRATEDIG_BENCH") == "smallest"
@@ -120,12 +121,14 @@ async def _measure(name: str, url: str, items: int, rounds: int) -> None:
 async def _searches(database: Database, owner: str, items: int, rounds: int) -> None:
     # No item has a vector, so the folder stays absent.
     store = await open_vectors(database, Path(tempfile.gettempdir()) / owner)
+    vectors = SoundVectors(database, store)
     searches = Searches(
         database,
         clock=SystemClock(),
         max_bytes=1 << 30,
         at_once=4,
-        vectors=SoundVectors(database, store),
+        vectors=vectors,
+        proposals=Proposals(database, vectors),
         saved=saved_queries,
     )
     principal = Principal(

@@ -10,8 +10,8 @@ from contracts.base import Message, StrictModel
 from contracts.identity import Account
 from contracts.ids import JobId, OwnerId, UserId, WorkerId
 from contracts.jobs import TaskName, WaitReason
-from contracts.models import ModelWeights
 from contracts.music import Seconds
+from contracts.weights import ModelWeights
 
 Bytes = Annotated[int, Field(ge=0)]
 MAX_QUOTA = 1 << 50

@@ -7,9 +7,20 @@ from pydantic import Field
 
 from contracts.base import Message
 from contracts.collections import CollectionChange
-from contracts.ids import ArtifactId, CollectionId, EventId, ItemId, JobId, RunId, SavedSearchId
+from contracts.ids import (
+    ArtifactId,
+    CollectionId,
+    EventId,
+    ImportId,
+    ItemId,
+    JobId,
+    RunId,
+    SavedSearchId,
+)
+from contracts.imports import ImportState
 from contracts.items import ArtifactKind, ItemKind, ItemState
 from contracts.jobs import Reason, TaskName
+from contracts.maps import MapChange, MapName, MapState
 from contracts.pipelines import RunState
 from contracts.subjects import Subject
 
@@ -59,6 +70,17 @@ class CollectionChanged(Message):
     change: CollectionChange
 
 
+class TagProposed(Message):
+    """A taught tag proposes other items than before: it learnt, or sounds arrived."""
+
+    tag: str
+    """The name of the tag."""
+    count: Annotated[int, Field(ge=0)]
+    """Items that it proposes now."""
+    new: Annotated[int, Field(ge=0)]
+    """How many of them arrived since the last event; 0 after an answer."""
+
+
 class SearchMatched(Message):
     """A saved search that notifies found items that it did not find before."""
 
@@ -70,6 +92,25 @@ class SearchMatched(Message):
     """How many it newly found since it was last opened."""
     items: Annotated[tuple[ItemId, ...], Field(max_length=20)]
     """The first 20 of the items that were added."""
+
+
+class ImportChanged(Message):
+    """An import was created, got further or ended."""
+
+    import_id: ImportId
+    state: ImportState
+    total: int
+    """Number of its files, as far as it is known."""
+    waiting: int
+    """Number of files that have no outcome yet."""
+
+
+class MapChanged(Message):
+    """A map was requested, computed or deleted, or new sounds were placed on it."""
+
+    name: MapName
+    change: MapChange
+    state: MapState
 
 
 class ArtifactAdded(Message):

@@ -29,6 +29,8 @@ PipelineId = NewType("PipelineId", Annotated[str, _UUID])
 """A stored pipeline."""
 CollectionId = NewType("CollectionId", Annotated[str, _UUID])
 """A collection of items."""
+ImportId = NewType("ImportId", Annotated[str, _UUID])
+"""An import of a pack, or from a provider."""
 LinkId = NewType("LinkId", Annotated[str, _UUID])
 """A link that shares a collection; not its secret."""
 SavedSearchId = NewType("SavedSearchId", Annotated[str, _UUID])

@@ -7,7 +7,7 @@ from pydantic import Base64Bytes, Field, StringConstraints
 
 from contracts.base import Message, StrictModel
 from contracts.items import AudioFacts, ItemKind, TagEncoding
-from contracts.music import Decibels, Samples, Seconds
+from contracts.music import Bpm, Decibels, KeyLabel, MidiNote, Samples, Seconds
 
 CANONICAL = "canonical.flac"
 """The artifact that holds the canonical audio."""
@@ -145,6 +145,32 @@ class Levels(Message):
     clipped."""
 
 
+class StatedIn(StrEnum):
+    """The part of a file that states its tempo or key."""
+
+    CHUNK = "chunk"
+    """The chunk `acid` of a WAV file."""
+    TAG = "tag"
+    """An embedded tag, such as ID3 `TBPM` and `TKEY`, or Vorbis `BPM`, `KEY` and `INITIALKEY`."""
+    NAME = "name"
+    """The file's name, such as `Kick_128bpm_Am.wav`."""
+
+
+class StatedMusic(Message):
+    """What a file states about its music; nothing of it is measured."""
+
+    bpm: Bpm | None = None
+    bpm_in: StatedIn | None = None
+    key: KeyLabel | None = None
+    key_in: StatedIn | None = None
+    one_shot: bool | None = None
+    """Whether `acid` marks a one-shot; `None` if the file has no such chunk."""
+    root_note: MidiNote | None = None
+    """The note that the sound has at its original speed, by `acid` or `smpl`."""
+    loop: tuple[Samples, Samples] | None = None
+    """The first sample of the loop in `smpl` and one past its last one, at the file's own rate."""
+
+
 def clean_tag(text: str, max_length: int = MAX_TAG_TEXT) -> str:
     """Return text without control characters and lone surrogates, on one line, cut to length."""
     printable = "".join(
@@ -181,3 +207,4 @@ class IngestResult(Message):
     raw_tags: dict[EmbeddedTagName, Base64Bytes] = Field(default_factory=dict)
     """The original bytes of tags that are neither Unicode nor ASCII, in base64."""
     remarks: tuple[Remark, ...] = ()
+    stated: StatedMusic = StatedMusic()

@@ -18,10 +18,10 @@ from contracts.items import (
     MediaType,
     Sha256,
 )
-from contracts.models import ModelWeights
 from contracts.music import Bpm, Samples, Seconds, Stem
 from contracts.subjects import Subject
 from contracts.waveforms import WaveformData
+from contracts.weights import ModelWeights
 
 Params = dict[str, Any]
 """A task's parameters as JSON, already validated by the task's own model."""

@@ -197,6 +197,9 @@ class SearchQuery(StrictModel):
     not_stems: tuple[Stem, ...] = ()
     tags: tuple[str, ...] = ()
     not_tags: tuple[str, ...] = ()
+    proposed: tuple[str, ...] = ()
+    """Taught tags: only items for which all of these are proposed."""
+    not_proposed: tuple[str, ...] = ()
     licences: tuple[str, ...] = ()
     not_licences: tuple[str, ...] = ()
     keys: tuple[KeyFilter, ...] = ()
@@ -251,7 +254,7 @@ class Understood(Message):
 
 
 class ClassSource(StrEnum):
-    """Who said which class or tag an item has."""
+    """Who said which class, tag, tempo or key an item has."""
 
     MACHINE = "machine"
     USER = "user"
@@ -259,11 +262,13 @@ class ClassSource(StrEnum):
 
 
 class SearchTag(Message):
-    """A tag of an item."""
+    """A tag of an item, or one that a taught tag proposes for it."""
 
     name: str
     source: ClassSource
     confidence: Confidence | None = None
+    proposed: bool = False
+    """Whether it is a proposal of a taught tag that nobody has confirmed."""
 
 
 class SearchHit(Message):
@@ -277,7 +282,10 @@ class SearchHit(Message):
     """The song that it was cut from, directly or through other items."""
     key: str | None = None
     camelot: CamelotCode | None = None
+    key_source: ClassSource | None = None
     bpm: Bpm | None = None
+    bpm_source: ClassSource | None = None
+    """`file` for a tempo that the uploaded file states. Null if it is not recorded."""
     loudness: Decibels | None = None
     brightness: Hertz | None = None
     noisiness: Share | None = None

@@ -15,6 +15,7 @@ from contracts.export import ExportParams, ExportResult, kinds_of
 from contracts.ingest import IngestParams, IngestResult
 from contracts.items import ArtifactKind
 from contracts.jobs import TaskName
+from contracts.lighter import LIGHTER_SEPARATION, LIGHTER_TRANSCRIBE, Lighter
 from contracts.midi import MidiParams, MidiResult
 from contracts.music import Seconds
 from contracts.separation import SeparationParams, SeparationResult
@@ -59,6 +60,8 @@ class Task:
     """Whether a completed upload starts it, and its job makes the new item ready or rejected."""
     previews: bool = False
     """Whether its jobs offer finished parts of their files for download while they run."""
+    lighter: tuple[Lighter, ...] = ()
+    """Changes of its parameters that make a job lighter, the most helpful first."""
     weight: float = 1.0
     """Its share of a run's progress, relative to the others."""
     timeout_base: Seconds = 60.0
@@ -85,6 +88,7 @@ TASKS: Mapping[TaskName, Task] = MappingProxyType(
         TaskName.SEPARATION: Task(
             params=SeparationParams,
             result=SeparationResult,
+            lighter=LIGHTER_SEPARATION,
             previews=True,
             weight=6.0,
             timeout_base=120.0,
@@ -131,6 +135,7 @@ TASKS: Mapping[TaskName, Task] = MappingProxyType(
         TaskName.TRANSCRIBE: Task(
             params=TranscribeParams,
             result=TranscribeResult,
+            lighter=LIGHTER_TRANSCRIBE,
             # The song of a vocal stem: passages of low confidence are transcribed from it too.
             side_inputs=frozenset({ArtifactKind.CANONICAL}),
             weight=3.0,

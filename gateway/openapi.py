@@ -78,6 +78,11 @@ EXAMPLES: dict[tuple[str, str], Document] = {
     ("put", "/v1/collections/{collection}/shares/{account}"): {"role": "viewer"},
     ("post", "/v1/collections/{collection}/links"): {"days": 7},
     ("post", "/v1/shared"): {"secret": "link_9Jx2mQ5yJ8rT6uKdPAzHp4W1m7V1bS3mXq0c2Q5yJ8r"},
+    ("post", "/v1/imports"): {
+        "provider": "archive",
+        "reference": "gd1973-06-10",
+        "tags": ["field recording"],
+    },
     ("put", "/v1/tray/{place}"): {"item": _ITEM, "locked": True},
     ("post", "/v1/saved-searches"): {"name": "Short kicks", "q": "class:kick len:<0.3"},
     ("patch", "/v1/saved-searches/{search}"): {"notify": True},
@@ -87,6 +92,20 @@ EXAMPLES: dict[tuple[str, str], Document] = {
         "q": "class:snare len:<0.5",
         "limit": 10,
     },
+    ("patch", "/v1/taught-tags/{tag}"): {"threshold": 0.8, "applies_to_new": False},
+    ("post", "/v1/taught-tags/{tag}/answers"): {"answers": [{"item": _ITEM, "answer": "yes"}]},
+    ("post", "/v1/taught-tags/{tag}/proposals/confirm"): {"items": [_ITEM]},
+    ("post", "/v1/taught-tags/import"): {
+        "format": "cratedig-taught-tag",
+        "format_version": 1,
+        "name": "dusty",
+        "version": 3,
+        "threshold": 0.6,
+        "models": [
+            {"space": "sample", "space_version": "kits-1", "weights": [2.5, -1.25], "bias": -0.5}
+        ],
+    },
+    ("put", "/v1/maps/{name}"): {"collection": None, "seed": 7},
     ("post", "/v1/jobs"): {"item": _ITEM, "task": "midi", "params": {"onset_threshold": 0.5}},
     ("post", "/v1/pipelines"): _PIPELINE,
     ("put", "/v1/pipelines/{name}"): _PIPELINE,

@@ -15,7 +15,7 @@ from kit.bus.base import BusError
 from kit.bus.codec import PREFIX
 from kit.bus.factory import open_bus
 from kit.bus.kafka.bus import KafkaBus
-from kit.bus.records import DeadLetter
+from kit.bus.records import DeadLetterRecord
 from kit.settings import KitSettings
 
 
@@ -66,7 +66,7 @@ async def list_or_replay(bus: KafkaBus, *, topic: str, reason: str, replay: bool
     return count
 
 
-def describe(dead_letter: DeadLetter) -> str:
+def describe(dead_letter: DeadLetterRecord) -> str:
     """Return a dead letter as one line of JSON, without the event's data."""
     headers = dict(dead_letter.record.headers)
     shown = {

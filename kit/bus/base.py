@@ -13,7 +13,7 @@ from typing import Any, Protocol
 
 from contracts.envelope import Event
 from contracts.topics import Topic
-from kit.bus.records import DeadLetter, Record
+from kit.bus.records import DeadLetterRecord, Record
 
 AnyEvent = Event[Any]
 Handler = Callable[[AnyEvent], Awaitable[None]]
@@ -92,11 +92,11 @@ class Bus(Protocol):
         """
         ...
 
-    async def latest_dead_letters(self, limit: int) -> tuple[DeadLetter, ...]:
+    async def latest_dead_letters(self, limit: int) -> tuple[DeadLetterRecord, ...]:
         """Return the last `limit` stored dead letters of each partition. Raises `BusError`."""
         ...
 
-    async def dead_letter(self, id_: str) -> DeadLetter | None:
+    async def dead_letter(self, id_: str) -> DeadLetterRecord | None:
         """Return a stored dead letter by its id; `None` if it does not exist. Raises `BusError`."""
         ...
 

@@ -8,7 +8,7 @@ from typing import Protocol
 from contracts.topics import DEAD_LETTERS
 from kit.bus.base import DecodeError
 from kit.bus.codec import PREFIX, decode
-from kit.bus.records import DeadLetter, Headers, Record
+from kit.bus.records import DeadLetterRecord, Headers, Record
 
 MARK = "dead_"
 """Prefix of the headers that `pack` adds to a record."""
@@ -16,7 +16,7 @@ REASON_LIMIT = 2000
 """Maximum characters of a reason."""
 
 
-def pack(dead_letter: DeadLetter) -> Record:
+def pack(dead_letter: DeadLetterRecord) -> Record:
     """Encode a dead letter as a record: the original one with added headers."""
     marks = {
         "reason": dead_letter.reason[:REASON_LIMIT],
@@ -33,7 +33,7 @@ def pack(dead_letter: DeadLetter) -> Record:
 
 def unpack(
     key: bytes | None, headers: Iterable[tuple[str, bytes | None]], value: bytes | None
-) -> DeadLetter | None:
+) -> DeadLetterRecord | None:
     """Decode a dead letter that `pack` encoded; `None` for any other record."""
     all_headers = tuple((name, raw or b"") for name, raw in headers)
     marks = {
@@ -43,7 +43,7 @@ def unpack(
     }
     kept = tuple((name, raw) for name, raw in all_headers if not name.startswith(MARK))
     try:
-        return DeadLetter(
+        return DeadLetterRecord(
             topic=marks["topic"],
             partition=int(marks["partition"]),
             offset=int(marks["offset"]),
@@ -72,7 +72,7 @@ class ConsumedRecord(Protocol):
     value: bytes | None
 
 
-def parse_dead_letter(stored: ConsumedRecord) -> DeadLetter | None:
+def parse_dead_letter(stored: ConsumedRecord) -> DeadLetterRecord | None:
     """Decode any record of the dead-letter topic; `None` if it is neither kind that we write."""
     headers = tuple((name, raw or b"") for name, raw in stored.headers)
     record = Record(stored.key or b"", headers, stored.value or b"")
@@ -81,7 +81,9 @@ def parse_dead_letter(stored: ConsumedRecord) -> DeadLetter | None:
     )
 
 
-def parse_record(record: Record, *, topic: str, partition: int, offset: int) -> DeadLetter | None:
+def parse_record(
+    record: Record, *, topic: str, partition: int, offset: int
+) -> DeadLetterRecord | None:
     """Decode a record by its place on the dead-letter topic; `None` if it is neither kind."""
     dead_letter = unpack(record.key, record.headers, record.value) or operator_event(
         record, topic=topic, partition=partition, offset=offset
@@ -89,7 +91,9 @@ def parse_record(record: Record, *, topic: str, partition: int, offset: int) -> 
     return dead_letter and replace(dead_letter, id=f"{partition}-{offset}")
 
 
-def operator_event(record: Record, *, topic: str, partition: int, offset: int) -> DeadLetter | None:
+def operator_event(
+    record: Record, *, topic: str, partition: int, offset: int
+) -> DeadLetterRecord | None:
     """Wrap an operator-only event, such as `job.quarantined`, as a dead letter for display.
 
     Its `topic` is the dead-letter topic itself, which marks it as not replayable.
@@ -99,7 +103,7 @@ def operator_event(record: Record, *, topic: str, partition: int, offset: int) -
     except DecodeError:
         return None
     reason = f"{event.type}: {event.data.model_dump_json()}"
-    return DeadLetter(topic, partition, offset, "", reason[:REASON_LIMIT], record)
+    return DeadLetterRecord(topic, partition, offset, "", reason[:REASON_LIMIT], record)
 
 
 def _trace_id(headers: Headers) -> str:

@@ -17,7 +17,7 @@ from kit.bus.base import AnyEvent, BusError, DecodeError, Handler, RetryLater
 from kit.bus.codec import decode, encode
 from kit.bus.dead_letters import pack, parse_id, parse_record
 from kit.bus.delivery import deliver, pause
-from kit.bus.records import DeadLetter, Record
+from kit.bus.records import DeadLetterRecord, Record
 
 log = logging.getLogger(__name__)
 
@@ -100,7 +100,7 @@ class MemoryBus:
         """Append a record unchanged. Raises `BusError`."""
         self.append(name, record)
 
-    async def latest_dead_letters(self, limit: int) -> tuple[DeadLetter, ...]:
+    async def latest_dead_letters(self, limit: int) -> tuple[DeadLetterRecord, ...]:
         """Return the last `limit` kept dead letters of each partition."""
         partitions = self._topics.get(DEAD_LETTERS.name, ())
         dead_letters = [
@@ -110,7 +110,7 @@ class MemoryBus:
         ]
         return tuple(stored for stored in dead_letters if stored is not None)
 
-    async def dead_letter(self, id_: str) -> DeadLetter | None:
+    async def dead_letter(self, id_: str) -> DeadLetterRecord | None:
         """Return a kept dead letter by its id."""
         place, partitions = parse_id(id_), self._topics.get(DEAD_LETTERS.name, ())
         if place is None or place[0] >= len(partitions):
@@ -121,7 +121,7 @@ class MemoryBus:
             self._dead_letter(number, offset) if partition.first <= offset < partition.end else None
         )
 
-    def _dead_letter(self, number: int, offset: int) -> DeadLetter | None:
+    def _dead_letter(self, number: int, offset: int) -> DeadLetterRecord | None:
         partition = self._topics[DEAD_LETTERS.name][number]
         record = partition.records[offset - partition.first]
         return parse_record(record, topic=DEAD_LETTERS.name, partition=number, offset=offset)
@@ -242,7 +242,9 @@ class MemoryConsumer:
             log.warning("%s cannot handle events now and retries: %s", self._group, error)
             return True
         if reason:
-            dead_letter = DeadLetter(self._topic.name, number, offset, self._group, reason, record)
+            dead_letter = DeadLetterRecord(
+                self._topic.name, number, offset, self._group, reason, record
+            )
             self._bus.partitions(DEAD_LETTERS.name, DEAD_LETTERS.partitions)
             self._bus.append(DEAD_LETTERS.name, pack(dead_letter))
         partition.acknowledged[self._group] = offset + 1

@@ -27,7 +27,17 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from kit.arrays import F32
 from kit.database.engine import Database
-from kit.vectors.base import Neighbour, Space, WeightedVector, check_limit, combine, half, unit
+from kit.vectors.base import (
+    Neighbour,
+    OwnedVectors,
+    Space,
+    WeightedVector,
+    check_limit,
+    combine,
+    half,
+    no_vectors,
+    unit,
+)
 from kit.vectors.ids import pack
 from kit.vectors.nearest import largest
 from kit.vectors.spaces import SpaceTable
@@ -152,6 +162,26 @@ class ArrayVectors:
             return {}
         matrix = _matrix([row.vector for row in rows], space)
         return {row.id: vector for row, vector in zip(rows, matrix, strict=True)}
+
+    async def read_all(self, space: Space, owner: str) -> OwnedVectors:
+        """Return all of an owner's vectors."""
+        ids: list[str] = []
+        parts: list[F32] = []
+        async with self._database.session() as session:
+            which = await self._owned(session, space, owner)
+            page = select(ARRAYS.c.id, ARRAYS.c.vector).where(which).order_by(ARRAYS.c.id)
+            while True:
+                later = page.where(ARRAYS.c.id > (ids[-1] if ids else "")).limit(_CHUNK)
+                rows = (await session.execute(later)).all()
+                if rows:
+                    ids += [row.id for row in rows]
+                    vectors = [row.vector for row in rows]
+                    parts.append(await asyncio.to_thread(_matrix, vectors, space))
+                if len(rows) < _CHUNK:
+                    break
+        if not ids:
+            return no_vectors(space)
+        return await asyncio.to_thread(lambda: OwnedVectors(pack(ids), np.concatenate(parts)))
 
     async def count(self, space: Space, owner: str) -> int:
         """Return how many vectors an owner has in a space."""

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from kit.arrays import F32
+from kit.vectors.ids import Ids
 
 F16 = NDArray[np.float16]
 
@@ -57,6 +58,17 @@ class WeightedVector:
 
     vector: F32
     weight: float = 1.0
+
+
+@dataclass(frozen=True, slots=True)
+class OwnedVectors:
+    """All vectors of an owner in a space: ids `[count, 16]` and unit vectors `[count, dimension]`.
+
+    The arrays may be views of mapped files; they stay as they are while the store goes on.
+    """
+
+    ids: Ids
+    vectors: F32
 
 
 @dataclass(frozen=True, slots=True)
@@ -144,6 +156,10 @@ class VectorStore(Protocol):
 
     async def get(self, space: Space, owner: str, ids: Collection[str]) -> dict[str, F32]:
         """Return the stored unit vectors `[dimension]` of those ids that the owner has."""
+        ...
+
+    async def read_all(self, space: Space, owner: str) -> "OwnedVectors":
+        """Return all of an owner's vectors in a space, in no particular order."""
         ...
 
     async def count(self, space: Space, owner: str) -> int:
@@ -245,6 +261,11 @@ def combine(query: Sequence[WeightedVector], dimension: int) -> F32:
     rounded = unit(total[None], dimension).astype(np.float16)
     direction: F32 = unit(rounded, dimension)[0]
     return direction
+
+
+def no_vectors(space: Space) -> OwnedVectors:
+    """Return what an owner without vectors has in a space."""
+    return OwnedVectors(np.empty((0, 16), np.uint8), np.empty((0, space.dimension), np.float32))
 
 
 def check_limit(limit: int) -> None:

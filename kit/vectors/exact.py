@@ -27,7 +27,16 @@ from kit.clock import new_id
 from kit.database.engine import Database
 from kit.durable import DISK, Disk
 from kit.unavailable import DependencyUnavailable
-from kit.vectors.base import Neighbour, Space, WeightedVector, check_limit, combine, half
+from kit.vectors.base import (
+    Neighbour,
+    OwnedVectors,
+    Space,
+    WeightedVector,
+    check_limit,
+    combine,
+    half,
+    no_vectors,
+)
 from kit.vectors.copies import Copy
 from kit.vectors.ids import pack, unpack
 from kit.vectors.spaces import SpaceTable
@@ -180,6 +189,14 @@ class ExactVectors:
             return {}
         held, matrix = await asyncio.to_thread(index.vectors, pack(list(set(ids))))
         return dict(zip(unpack(held), matrix, strict=True))
+
+    async def read_all(self, space: Space, owner: str) -> OwnedVectors:
+        """Return all of an owner's vectors; rows that are in the files are not copied."""
+        index = await self._run(self._copy(space, owner).refresh())
+        self._forget_old_copies()
+        if index is None:
+            return no_vectors(space)
+        return OwnedVectors(*await asyncio.to_thread(index.living))
 
     async def count(self, space: Space, owner: str) -> int:
         """Return how many vectors an owner has in a space."""

@@ -118,6 +118,15 @@ class FlatIndex:
         matrix[rows >= split] = self.recent[rows[rows >= split] - split]
         return self.ids[rows], matrix
 
+    def living(self) -> tuple[Ids, F32]:
+        """Return all ids that are alive, and their unit vectors."""
+        matrix = self.stored
+        if len(self.recent):
+            matrix = np.concatenate((self.stored, self.recent))
+        if self.live == len(self.alive):
+            return self.ids, matrix
+        return self.ids[self.alive], matrix[self.alive]
+
     def _scores_of(self, rows: Rows, query: F32) -> F32:
         split = len(self.stored)  # The rows are sorted.
         at = int(np.searchsorted(rows, split))

@@ -8,6 +8,7 @@ nearest, not always all. It gives up after a number of steps: if that leaves few
 the limit, all vectors are compared after all.
 """
 
+import asyncio
 from collections.abc import Callable, Collection, Mapping, Sequence
 from typing import Any
 
@@ -22,15 +23,17 @@ from kit.process import StartRefused
 from kit.vectors import statements
 from kit.vectors.base import (
     Neighbour,
+    OwnedVectors,
     Space,
     UnknownSpace,
     WeightedVector,
     check_limit,
     combine,
     half,
+    no_vectors,
     unit,
 )
-from kit.vectors.ids import pack
+from kit.vectors.ids import pack, unpack
 from kit.vectors.spaces import SpaceTable, unknown
 from kit.vectors.tables import SPACES
 
@@ -49,6 +52,9 @@ _SCAN = {
     # Else the planner may compare all vectors and sort them, which `search_all` does better.
     "enable_sort": "off",
 }
+_PAGE = 10_000
+"""Vectors that are read at a time: some megabytes."""
+_BEFORE_ALL = "00000000-0000-0000-0000-000000000000"
 _UNDEFINED_TABLE = "42P01"
 _INSUFFICIENT_PRIVILEGE = "42501"
 _INSTALL = (
@@ -161,6 +167,26 @@ class PgVectors:
         matrix = unit(np.array([row.vector for row in rows], np.float32), space.dimension)
         return {str(row.id): vector for row, vector in zip(rows, matrix, strict=True)}
 
+    async def read_all(self, space: Space, owner: str) -> OwnedVectors:
+        """Return all of an owner's vectors."""
+        after, parts = _BEFORE_ALL, [no_vectors(space)]
+        while True:
+            rows = await self._read(
+                space, statements.read_page, owner=owner, after=after, limit=_PAGE
+            )
+            page = rows[0]
+            if page.count:
+                parts.append(await asyncio.to_thread(_parse_page, page, space))
+                after = unpack(parts[-1].ids[-1:])[0]
+            if page.count < _PAGE:
+                break
+        return await asyncio.to_thread(
+            lambda: OwnedVectors(
+                np.concatenate([part.ids for part in parts]),
+                np.concatenate([part.vectors for part in parts]),
+            )
+        )
+
     async def count(self, space: Space, owner: str) -> int:
         """Return how many vectors an owner has in a space."""
         return int((await self._read(space, statements.count, owner=owner))[0].count)
@@ -243,6 +269,12 @@ class PgVectors:
                 raise
             self._numbers.pop(space, None)  # Another process has dropped it.
             raise unknown(space) from error
+
+
+def _parse_page(page: Any, space: Space) -> OwnedVectors:
+    ids = np.frombuffer(page.ids, np.uint8).reshape(-1, 16)
+    halves = np.frombuffer(page.vectors, ">f2").reshape(len(ids), 2 + space.dimension)[:, 2:]
+    return OwnedVectors(ids, unit(halves.astype(np.float32), space.dimension))
 
 
 async def _enable_pgvector(session: AsyncSession) -> None:

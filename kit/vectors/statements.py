@@ -86,6 +86,20 @@ def get(number: int) -> str:
     )
 
 
+def read_page(number: int) -> str:
+    """Return the query of the next `:limit` vectors after `:after`, in one row.
+
+    Ids and vectors come as the bytes that Postgres sends: 16 for an id; for a vector its dimension
+    and a zero (16 bits each), then its components (binary16), all big-endian.
+    """
+    return (
+        "SELECT count(*) AS count, string_agg(uuid_send(id), '') AS ids, "
+        "string_agg(halfvec_send(vector), '') AS vectors "
+        f"FROM (SELECT id, vector FROM {table(number)} WHERE {_OWNED} "
+        "AND id > CAST(:after AS uuid) ORDER BY id LIMIT :limit) AS page"
+    )
+
+
 def count(number: int) -> str:
     """Return the query that counts an owner's vectors."""
     return f"SELECT count(*) AS count FROM {table(number)} WHERE {_OWNED}"

@@ -32,8 +32,8 @@ from typing import cast
 
 from contracts.ids import WorkerId
 from contracts.jobs import MAX_CLAIMS, Claim, ClaimRequest, Producer, WorkerInfo
-from contracts.models import ModelWeights
 from contracts.topics import commands
+from contracts.weights import ModelWeights
 from kit.clock import new_id
 from kit.inference.devices import available_device
 from kit.observability.logging import bind

@@ -76,4 +76,7 @@ def _source(
         shown["producer"] = producer.model_dump(mode="json", exclude={"artifacts"})
     if item is not None:
         shown["rights"] = item.clearance.model_dump(mode="json", exclude={"item"})
+        shown["facts"] = item.model_dump(
+            mode="json", include={"name", "kind", "stem", "bpm", "key", "tags", "metadata"}
+        )
     return shown

@@ -43,6 +43,7 @@ from services.ingest.dsp import (
 )
 from services.ingest.engine import Engine
 from services.ingest.sniff import sniff
+from services.ingest.stated import read_stated
 from services.ingest.true_peak import TruePeak
 
 LONGEST_SAMPLE: Seconds = 12.0
@@ -195,6 +196,9 @@ def handle(params: IngestParams, job: Job, engine: Engine) -> IngestResult:
         tag_encoding=tags.encoding,
         raw_tags={name: base64.b64encode(part) for name, part in tags.raw.items()},
         remarks=tuple(_remarks(done, upload, scaled=gain != 1.0)),
+        stated=read_stated(
+            upload, name=job.item.name, tags=tags.texts, duration=done.audio.duration
+        ),
     )
 
 

@@ -5,7 +5,7 @@ both are read here. All numbers are untrusted: implausible ones are treated as u
 """
 
 import struct
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from dataclasses import dataclass
 from typing import BinaryIO
 
@@ -152,6 +152,19 @@ def _riff(region: Region) -> Header:
             frames, cut = _held(region, at, known, frame)
             return Header(decoder, frames, cut)
     return Header(decoder)
+
+
+def riff_chunks(region: Region, names: Collection[bytes]) -> dict[bytes, bytes]:
+    """Return the first 64 bytes of a WAV file's chunks by name, of each name the first chunk."""
+    chunks: dict[bytes, bytes] = {}
+    if region.read(0, 4) not in (b"RIFF", b"RF64", b"BW64") or region.read(8, 4) != b"WAVE":
+        return chunks
+    for name, size, at in _RIFF.walk(region, 12):
+        if name in names:
+            chunks.setdefault(name, region.read(at, min(size, 64)))
+        if len(chunks) == len(names):
+            break
+    return chunks
 
 
 def _w64(region: Region) -> Header:

@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import httpx
@@ -22,25 +23,36 @@ from services.library.catalogue.changes import ITEM_CHANGED, LICENCE_CHANGED
 from services.library.catalogue.hiding import VISIBILITY_CHANGED
 from services.library.catalogue.search_limits import Turns
 from services.library.catalogue.uploads import Uploads
-from services.library.collections.events import COLLECTION_CHANGED
+from services.library.collections.events import COLLECTION_CHANGED, MEMBERS_CHANGED
 from services.library.completion.effects import Effects
 from services.library.completion.reaper import Reaper
 from services.library.completion.worker_events import JobEvents
 from services.library.deletions.deletions import Deletions
 from services.library.events.relay import Relay
+from services.library.imports.lookups import Lookups
+from services.library.imports.providers.registry import find_providers
+from services.library.imports.runner import Importer
+from services.library.imports.storing import Storing
+from services.library.imports.web import Web
 from services.library.jobs.policy import Policy
 from services.library.jobs.progress import ProgressFeed
 from services.library.jobs.transitions import JOB_FINISHED
 from services.library.maintenance.cleanup import Cleanup
+from services.library.maps.computing import MapLayouts
+from services.library.maps.layout_process import LayoutProcess
+from services.library.maps.placing import Placer
+from services.library.maps.staleness import mark_maps_of_collections, mark_maps_of_owners
 from services.library.routes.admin import admin_routes
 from services.library.routes.artifacts import artifact_routes
 from services.library.routes.clearance import clearance_routes
 from services.library.routes.collections import collection_routes, tray_routes
 from services.library.routes.context import Context
+from services.library.routes.imports import import_routes
 from services.library.routes.internal import internal_routes
 from services.library.routes.item_edits import item_edit_routes
 from services.library.routes.items import hidden_routes, item_routes
 from services.library.routes.jobs import job_routes
+from services.library.routes.maps import map_routes
 from services.library.routes.pipelines import pipeline_routes
 from services.library.routes.runs import run_routes
 from services.library.routes.saved_searches import saved_search_routes
@@ -49,6 +61,7 @@ from services.library.routes.sharing import sharing_routes
 from services.library.routes.similarity import similarity_routes
 from services.library.routes.tags import tag_routes
 from services.library.routes.tasks import task_routes
+from services.library.routes.teaching import teaching_routes
 from services.library.routes.uploads import upload_routes
 from services.library.routes.usage import usage_routes
 from services.library.routes.waveforms import waveform_routes
@@ -62,13 +75,20 @@ from services.library.search.rebuild import MissingDocuments
 from services.library.search.searching import Searches
 from services.library.search.tag_files import TagFiles
 from services.library.settings import LibrarySettings
+from services.library.similarity.changes import SOUNDS_DESCRIBED
 from services.library.similarity.duplicates import DuplicateFinder
 from services.library.similarity.sound_vectors import SoundVectors, open_sound_vectors
+from services.library.teaching.applying import TagApplier
+from services.library.teaching.proposals import Proposals
+from services.library.teaching.teaching import Teaching
 
+IMPORT_THREADS = 2
+"""Threads that unpack, write and digest the files of imports."""
 MIGRATIONS = Path(__file__).with_name("migrations")
 _ROUTES: tuple[Callable[[Context], APIRouter], ...] = (
     upload_routes,
     item_edit_routes,
+    import_routes,
     item_routes,
     hidden_routes,
     artifact_routes,
@@ -85,6 +105,8 @@ _ROUTES: tuple[Callable[[Context], APIRouter], ...] = (
     search_routes,
     saved_search_routes,
     similarity_routes,
+    teaching_routes,
+    map_routes,
     waveform_routes,
     admin_routes,
 )
@@ -102,6 +124,8 @@ class LibraryApp:
         database: Database,
         vectors: SoundVectors,
         keys: httpx.AsyncClient,
+        web: Web,
+        threads: ThreadPoolExecutor,
         needs: Ready,
     ) -> None:
         self.public = public
@@ -110,6 +134,8 @@ class LibraryApp:
         self._database = database
         self._vectors = vectors
         self._keys = keys
+        self._web = web
+        self._threads = threads
         self._needs = needs
 
     async def ready(self) -> dict[str, bool]:
@@ -119,6 +145,8 @@ class LibraryApp:
     async def close(self) -> None:
         """Let go of the database and of the gateway."""
         await self._keys.aclose()
+        await self._web.close()
+        self._threads.shutdown(wait=False, cancel_futures=True)
         await self._vectors.close()
         await self._database.close()
 
@@ -132,15 +160,19 @@ async def build(platform: ServicePlatform, settings: LibrarySettings) -> HttpApp
     vectors = await open_sound_vectors(database, url)
     register_hooks(database, policy)
     deletions = Deletions(database, vectors)
+    uploads = Uploads(
+        database, platform.objects, clock=platform.clock, policy=policy, settings=settings
+    )
+    threads = ThreadPoolExecutor(IMPORT_THREADS, "imports")
+    web = Web(threads, any_address=settings.import_any_address)
     server = Context(
         database=database,
         bus=platform.bus,
         objects=platform.objects,
         policy=policy,
         settings=settings,
-        uploads=Uploads(
-            database, platform.objects, clock=platform.clock, policy=policy, settings=settings
-        ),
+        uploads=uploads,
+        lookups=Lookups(database, uploads, web, find_providers(), max_pack=settings.pack_bytes),
         deletions=deletions,
         searches=Searches(
             database,
@@ -148,10 +180,12 @@ async def build(platform: ServicePlatform, settings: LibrarySettings) -> HttpApp
             max_bytes=settings.search_bytes,
             at_once=max(1, settings.database_pool // 2),
             vectors=vectors,
+            proposals=Proposals(database, vectors),
             saved=saved_queries,
         ),
         item_searches=Turns(max(1, settings.database_pool // 2)),
         vectors=vectors,
+        teaching=Teaching(database, vectors, at_once=max(1, settings.database_pool // 4)),
     )
     keys = platform.client(platform.settings.gateway_url)
     reader = TokenReader(HttpKeys(keys), audience=Audience.LIBRARY, clock=platform.clock)
@@ -173,7 +207,24 @@ async def build(platform: ServicePlatform, settings: LibrarySettings) -> HttpApp
     missing_documents = MissingDocuments(database, clock=platform.clock)
     tag_files = TagFiles(database, platform.objects, vectors)
     duplicates = DuplicateFinder(database, vectors)
+    tag_applier = TagApplier(database, vectors)
     saved_searches = SavedSearchMatcher(database, server.searches)
+    maps = MapLayouts(
+        database,
+        vectors,
+        LayoutProcess(threads=settings.map_threads).compute,
+        max_points=settings.map_points,
+        placer=Placer(database, vectors, max_points=settings.map_points),
+    )
+    importer = Importer(
+        database,
+        platform.objects,
+        Storing(database, platform.objects, uploads, max_items=settings.collection_items),
+        web,
+        threads=threads,
+        clock=platform.clock,
+        settings=settings,
+    )
     progress = ProgressFeed(platform.bus, clock=platform.clock)
     relay = Relay(database, platform.bus)
 
@@ -207,11 +258,16 @@ async def build(platform: ServicePlatform, settings: LibrarySettings) -> HttpApp
             missing_documents.run,
             tag_files.run,
             duplicates.run,
+            tag_applier.run,
             saved_searches.run,
+            importer.run,
+            maps.run,
         ),
         database=database,
         vectors=vectors,
         keys=keys,
+        web=web,
+        threads=threads,
         needs=ready,
     )
 
@@ -225,6 +281,8 @@ def register_hooks(database: Database, policy: Policy) -> None:
     database.hooks.register(LICENCE_CHANGED, inherit_licences)
     database.hooks.register(VISIBILITY_CHANGED, next_revisions)
     database.hooks.register(COLLECTION_CHANGED, match_members_again)
+    database.hooks.register(SOUNDS_DESCRIBED, mark_maps_of_owners)
+    database.hooks.register(MEMBERS_CHANGED, mark_maps_of_collections)
 
 
 def catalogue(server: Context, *, authenticate: Authenticate, ready: Ready) -> FastAPI:

@@ -41,6 +41,11 @@ class LibrarySettings(HttpSettings):
     """Items that one collection may hold."""
     owner_saved_searches: Annotated[int, Field(ge=1, le=1000)] = 100
     """Saved searches that one owner may have."""
+    pack_bytes: Count = 4 * _GIB
+    """The largest ZIP archive that is imported; it is unpacked from the temporary folder."""
+    import_any_address: bool = False
+    """Whether imports may use `http://`, every port, and addresses of private networks. Only for
+    servers whose users may reach all that the server can reach."""
     max_duration: Annotated[Seconds, Field(gt=0, le=86_400)] = 4 * 3600.0
     """The max_duration recording that is taken, in seconds."""
     feed_retention_days: Annotated[int, Field(ge=1, le=3650)] = 7
@@ -53,6 +58,11 @@ class LibrarySettings(HttpSettings):
     """Waiting jobs of all owners from which on batch work is refused."""
     search_bytes: Count = 512 << 20
     """Memory for what searches hold of the owners who searched last: 1 MiB for 10,000 items."""
+    map_points: Annotated[int, Field(ge=100, le=1_000_000)] = 200_000
+    """Sounds that a map may show."""
+    map_threads: Annotated[int, Field(ge=1, le=256)] = 1
+    """Processors that the layout of a map may use; with one, the same sounds and seed give the
+    same map."""
 
     @property
     def feed_retention(self) -> timedelta:

@@ -49,7 +49,7 @@ _DETUNED, _AGREEMENT = 0.35, 0.4
 # The remaining progress is for writing the files.
 _LISTENING = 0.97
 
-Model = TypeVar("Model", bound=BaseModel)
+Parsed = TypeVar("Parsed", bound=BaseModel)
 
 
 @reject_unreadable()
@@ -224,7 +224,7 @@ def _song(params: MidiParams, job: Job, inputs: Sequence[JobInput]) -> MidiResul
     )
 
 
-def _read(model: type[Model], source: JobInput) -> Model:
+def _read(model: type[Parsed], source: JobInput) -> Parsed:
     try:
         return model.model_validate_json(source.path.read_bytes())
     except ValidationError as error:

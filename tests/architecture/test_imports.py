@@ -16,6 +16,7 @@ ONLY_IN = {
     "jose": {"kit/auth/tokens.py"},
     "argon2": {"kit/auth/passwords.py"},
     "onnxruntime": {"kit/inference/onnxruntime.py"},
+    "openTSNE": {"services/library/maps/layout.py"},
     "openvino": {"kit/inference/openvino.py"},
 }
 HEAVY = ("torch", "demucs", "basic_pitch", "faster_whisper", "ctranslate2", "librosa", "whisper")

@@ -10,12 +10,15 @@ from pydantic import BaseModel
 
 from contracts import collections, identity
 from contracts.admin import AccountChange
+from contracts.imports import ImportCreate
 from contracts.item_edits import BulkEdit
 from contracts.items import ItemEdit
 from contracts.jobs import JobCreate
+from contracts.maps import MapEdit
 from contracts.pipelines import PipelineSpec, RunCreate
 from contracts.saved_searches import SavedSearchCreate, SavedSearchEdit
 from contracts.similarity import SimilaritySearch
+from contracts.teaching import ProposalsConfirm, TagAnswers, TaughtTagEdit, TaughtTagFile
 from contracts.uploads import UploadCreate
 from contracts.waveforms import WaveformRequest
 from gateway.openapi import EXAMPLES, METHODS, merged_openapi
@@ -43,11 +46,17 @@ BODIES: dict[tuple[str, str], type[BaseModel]] = {
     ("put", "/v1/collections/{collection}/shares/{account}"): collections.CollectionShareEdit,
     ("post", "/v1/collections/{collection}/links"): collections.CollectionLinkCreate,
     ("post", "/v1/shared"): collections.LinkOpen,
+    ("post", "/v1/imports"): ImportCreate,
     ("put", "/v1/tray/{place}"): collections.TrayPlaceEdit,
     ("post", "/v1/saved-searches"): SavedSearchCreate,
     ("patch", "/v1/saved-searches/{search}"): SavedSearchEdit,
     ("post", "/v1/waveforms"): WaveformRequest,
     ("post", "/v1/search/similar"): SimilaritySearch,
+    ("patch", "/v1/taught-tags/{tag}"): TaughtTagEdit,
+    ("post", "/v1/taught-tags/{tag}/answers"): TagAnswers,
+    ("post", "/v1/taught-tags/{tag}/proposals/confirm"): ProposalsConfirm,
+    ("post", "/v1/taught-tags/import"): TaughtTagFile,
+    ("put", "/v1/maps/{name}"): MapEdit,
     ("post", "/v1/jobs"): JobCreate,
     ("post", "/v1/runs"): RunCreate,
     ("post", "/v1/pipelines"): PipelineSpec,

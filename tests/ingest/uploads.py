@@ -59,7 +59,7 @@ class IngestHarness:
             path=path, kind=ArtifactKind.ORIGINAL, name=path.name, subject=SUBJECT, sha256="0" * 64
         )
         job = single_job(scratch, [source])
-        job.item_facts = job.item.model_copy(update={"declared": declared})
+        job.item_facts = job.item.model_copy(update={"declared": declared, "name": path.stem})
         result = handle(params or IngestParams(), job, self.engine)
         outputs = {output.name: output.path for output in job.outputs}
         return Ingested(result, outputs[CANONICAL], outputs[PEAKS], job)

@@ -3,8 +3,9 @@
 import asyncio
 import hashlib
 from collections.abc import AsyncIterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -17,7 +18,7 @@ from contracts.analysis import AnalysisResult
 from contracts.envelope import Event, dataschema
 from contracts.identity import Principal, Scope
 from contracts.ids import EventId, OwnerId, UserId, WorkerId
-from contracts.ingest import CANONICAL, IngestResult, Levels, SourceFormat
+from contracts.ingest import CANONICAL, IngestResult, Levels, SourceFormat, StatedMusic
 from contracts.items import ArtifactKind, AudioFacts, ItemKind
 from contracts.jobs import (
     Claim,
@@ -52,6 +53,11 @@ from services.library.catalogue.uploads import Uploads
 from services.library.completion.reaper import Reaper
 from services.library.completion.worker_events import JobEvents
 from services.library.deletions.deletions import Deletions
+from services.library.imports.lookups import Lookups
+from services.library.imports.providers.registry import find_providers
+from services.library.imports.runner import Importer
+from services.library.imports.storing import Storing
+from services.library.imports.web import Web
 from services.library.jobs import claims
 from services.library.maintenance.cleanup import Cleanup
 from services.library.pipelines.exports import describe_job
@@ -60,6 +66,8 @@ from services.library.saved_searches.repository import saved_queries
 from services.library.search.searching import Searches
 from services.library.settings import LibrarySettings
 from services.library.similarity.sound_vectors import open_sound_vectors
+from services.library.teaching.proposals import Proposals
+from services.library.teaching.teaching import Teaching
 from tests.library.lent_application import lent_application
 from tests.support.timeouts import HANG_TIMEOUT
 
@@ -78,7 +86,8 @@ class Catalogue:
     server: Context
     app: FastAPI
     handler: JobEvents
-    principals: dict[str, Principal] = field(default_factory=dict)
+    principals: dict[str, Principal]
+    importer: Importer
 
     def user(self, *, scopes: frozenset[Scope] = ALL, owner: str | None = None) -> "User":
         """Return a client of a new user, or of another one of the same owner."""
@@ -330,6 +339,9 @@ def ingested(kind: ItemKind, tags: Mapping[str, str]) -> IngestResult:
             clipped_samples=0,
         ),
         tags=dict(tags),
+        stated=StatedMusic(
+            bpm=float(tags["bpm"]) if "bpm" in tags else None, key=tags.get("initial_key")
+        ),
     )
 
 
@@ -405,6 +417,8 @@ async def open_catalogue(
     uploads = Uploads(database, objects, clock=clock, policy=policy, settings=settings)
     bus = MemoryBus()
     await bus.start()
+    threads = ThreadPoolExecutor(2)
+    web = Web(threads, any_address=True)
     server = Context(
         database=database,
         bus=bus,
@@ -420,10 +434,13 @@ async def open_catalogue(
             max_bytes=1 << 28,
             at_once=2,
             vectors=vectors,
+            proposals=Proposals(database, vectors),
             saved=saved_queries,
         ),
+        lookups=Lookups(database, uploads, web, find_providers(), max_pack=settings.pack_bytes),
         item_searches=Turns(max(1, settings.database_pool // 2)),
         vectors=vectors,
+        teaching=Teaching(database, vectors, at_once=2),
     )
     principals: dict[str, Principal] = {}
 
@@ -436,10 +453,21 @@ async def open_catalogue(
         return {"database": await database.ready()}
 
     handler = JobEvents(database, objects, policy=policy)
+    importer = Importer(
+        database,
+        objects,
+        Storing(database, objects, uploads, max_items=settings.collection_items),
+        web,
+        threads=threads,
+        clock=clock,
+        settings=settings,
+    )
     try:
         with lent_application(server, authenticate=authenticate, ready=ready) as app:
-            yield Catalogue(database, objects, server, app, handler, principals)
+            yield Catalogue(database, objects, server, app, handler, principals, importer)
     finally:
+        await web.close()
+        threads.shutdown()
         await objects.close()
         await vectors.close()
         await database.close()

@@ -8,6 +8,7 @@ under the same key until it is answered.
 
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
@@ -50,6 +51,8 @@ from services.library.completion.worker_events import JobEvents
 from services.library.deletions.deletions import Deletions
 from services.library.events.relay import Relay
 from services.library.events.tables import EventRow
+from services.library.imports.lookups import Lookups
+from services.library.imports.web import Web
 from services.library.jobs.progress import ProgressFeed
 from services.library.jobs.subjects import subject_columns
 from services.library.jobs.tables import JobRow
@@ -60,6 +63,8 @@ from services.library.search.searching import Searches
 from services.library.settings import LibrarySettings
 from services.library.similarity.sound_vectors import SoundVectors
 from services.library.tables import METADATA
+from services.library.teaching.proposals import Proposals
+from services.library.teaching.teaching import Teaching
 from tests.library.catalogue import ALL, AUDIO, MIDI, sha256
 from tests.library.failpoints import (
     FailingBus,
@@ -206,10 +211,13 @@ class FailpointServer:
                 max_bytes=1 << 20,
                 at_once=1,
                 vectors=vectors,
+                proposals=Proposals(self.database, vectors),
                 saved=saved_queries,
             ),
+            lookups=Lookups(self.database, uploads, Web(ThreadPoolExecutor(1)), {}, max_pack=1),
             item_searches=Turns(1),
             vectors=vectors,
+            teaching=Teaching(self.database, vectors, at_once=1),
         )
 
         async def authenticate(token: str) -> Principal:

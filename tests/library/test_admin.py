@@ -20,11 +20,11 @@ from contracts.jobs import (
     TaskName,
     WorkerInfo,
 )
-from contracts.models import ModelWeights
 from contracts.topics import DEAD_LETTERS, JOBS_EVENTS
+from contracts.weights import ModelWeights
 from kit.bus.codec import encode
 from kit.bus.dead_letters import pack
-from kit.bus.records import DeadLetter
+from kit.bus.records import DeadLetterRecord
 from kit.clock import new_id
 from services.library.catalogue.item_facts import ITEM_SUBJECTS
 from services.library.estimates.queue_times import Capacity, expected_start
@@ -133,7 +133,7 @@ async def test_a_dead_letter_goes_back_to_its_topic(catalogue: Catalogue) -> Non
         "job.released", JobReleased(job=job, epoch=1, worker=worker), subject=job
     )
     record = encode(JOBS_EVENTS, released, key=job)
-    letter = DeadLetter(JOBS_EVENTS.name, 3, 7, "library", "ValueError: a bug", record)
+    letter = DeadLetterRecord(JOBS_EVENTS.name, 3, 7, "library", "ValueError: a bug", record)
     await bus.send(DEAD_LETTERS.name, pack(letter))
     note = JobQuarantined(job=job, epoch=1, worker=worker, inputs=())
     event: Event[Any] = make_event("job.quarantined", note, subject=job)

@@ -38,8 +38,8 @@ async def everything(user: User, song: str, drums: str, collection: str) -> list
     paths = [f"/items/{song}", f"/items/{drums}", f"/items/{drums}/artifacts", "/items", "/tags"]
     paths += [f"/collections/{collection}", f"/collections/{collection}/items", "/tray"]
     shown = [await user.get(path) for path in paths]
-    found = await user.get("/search", q="", counts=True, sort="name")
-    return [*shown, found["items"], found["facets"]]
+    answer = await user.get("/search", q="", counts=True, sort="name")
+    return [*shown, answer["items"], answer["facets"]]
 
 
 async def test_a_deleted_item_is_nowhere_and_comes_back_whole(catalogue: Catalogue) -> None:

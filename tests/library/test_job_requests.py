@@ -180,8 +180,10 @@ async def test_a_job_that_waits_says_where_and_for_what(catalogue: Catalogue) ->
     assert [state["position"] for state in states] == [1, 2, 3]
     assert [state["waiting_for"] for state in states] == ["room", "others", "others"]
     assert all(state["message"] for state in states)
-    # A list does not look at each job's place.
-    assert {job["queue"] for job in (await user.get("/jobs", item=song))["items"]} == {None}
+    # A list says the same of each.
+    listed = (await user.get("/jobs", item=song, task="midi"))["items"]
+    of_list = {job["id"]: job["queue"] for job in listed}
+    assert of_list == {alone: None, second: states[1], batch: states[2]}
 
 
 async def test_a_job_that_is_tried_again_says_when(catalogue: Catalogue) -> None:

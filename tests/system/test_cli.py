@@ -6,6 +6,7 @@ import secrets
 import subprocess
 import sys
 import unicodedata
+import zipfile
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from importlib.metadata import version
@@ -19,9 +20,11 @@ from cratedig.cli.app import app
 from cratedig.credentials import save
 from tests.support.running_server import RunningServer
 from tests.support.sounds import write_tone
+from tests.support.taught_tags import TAUGHT_TAG
 
 pytestmark = [pytest.mark.xdist_group("system"), pytest.mark.timeout(180)]
 PASSWORD = secrets.token_urlsafe(16)
+COMMAND = Path(sys.executable).with_name("cratedig")
 UNKNOWN = "01920000-0000-7000-8000-000000000000"
 
 
@@ -33,15 +36,23 @@ class Shell:
     folder: Path
     url: str
 
-    def __call__(self, *arguments: str) -> subprocess.CompletedProcess[str]:
-        environment = {
+    @property
+    def environment(self) -> dict[str, str]:
+        """Of the command."""
+        return {
             **os.environ,
             "CRATEDIG_CONFIG": str(self.folder / "credentials.json"),
             "CRATEDIG_PASSWORD": PASSWORD,
         }
-        command = [str(Path(sys.executable).with_name("cratedig")), *arguments]
+
+    def __call__(self, *arguments: str) -> subprocess.CompletedProcess[str]:
         return subprocess.run(
-            command, env=environment, cwd=self.folder, capture_output=True, text=True, check=False
+            [str(COMMAND), *arguments],
+            env=self.environment,
+            cwd=self.folder,
+            capture_output=True,
+            text=True,
+            check=False,
         )
 
     def json(self, *arguments: str) -> Any:
@@ -136,10 +147,18 @@ GOOD: dict[str, Words] = {
     "searches": lambda w: ["--seen", _search(w)],
     "similar": lambda w: [w.item, "class:kick", "--limit", "5"],
     "duplicates": lambda w: ["--limit", "5"],
+    "map list": lambda w: [],
+    "map create": lambda w: ["kicks", "--seed", "7", "--again"],
+    "map delete": lambda w: [w.shell.user.maps.put("doomed").name],
     "show": lambda w: [w.item],
     "edit": lambda w: [w.item, "--bpm", "97.5", "-m", "artist=Ann", "-m", "album="],
     "get": lambda w: [w.item, "-o", "out"],
     "export": lambda w: ["mixdown", w.item, "-o", "out"],
+    "pack in": lambda w: [_pack(w), "--tag", "pack"],
+    "pack out": lambda w: [_full_collection(w), "-o", "out"],
+    "import": lambda w: ["https://127.0.0.1/a.wav", "--no-wait"],
+    "imports": lambda w: [],
+    "sync": lambda w: ["mirror", "--once"],
     "rm": lambda w: [w.shell.tone("doomed.wav", frequency=307.0), "--yes"],
     "hidden": lambda w: [],
     "restore": lambda w: [_hidden(w)],
@@ -151,6 +170,13 @@ GOOD: dict[str, Words] = {
     "tag add": lambda w: ["dusty", w.item],
     "tag remove": lambda w: ["DUSTY", w.item],
     "tag list": lambda w: [],
+    "tag teach": lambda w: ["dusty", "--yes", w.item],
+    "tag review": lambda w: [_taught_tag(w)],
+    "tag proposals": lambda w: [_taught_tag(w)],
+    "tag accept": lambda w: [_taught_tag(w), "--all"],
+    "tag versions": lambda w: [_imported_tag(w), "--back-to", "1"],
+    "tag export": lambda w: [_imported_tag(w), "-o", "exported.json"],
+    "tag import": lambda w: [_taught_tag_file(w), "--as", "other"],
     "favourite": lambda w: [w.item],
     "rate": lambda w: ["4", w.item],
     "collection list": lambda w: [],
@@ -201,10 +227,18 @@ BAD: dict[str, tuple[list[str], int]] = {
     "searches": (["--delete", "nosuch"], 4),
     "similar": (["nosuch"], 4),
     "duplicates": (["--limit", "none"], 2),
+    "map list": (["--bogus"], 2),
+    "map create": (["kicks", "--collection", "nosuch"], 4),
+    "map delete": (["nosuch"], 4),
     "show": (["nosuch"], 4),
     "edit": (["nosuch", "--bpm", "100"], 4),
     "get": (["tone", "--kind", "bogus"], 2),
     "export": (["samples", "nosuch"], 4),
+    "pack in": (["missing.zip"], 2),
+    "pack out": (["nosuch"], 4),
+    "import": (["https://127.0.0.1/a.wav", "--provider", "nosuch"], 5),
+    "imports": (["--bogus"], 2),
+    "sync": (["tone.wav"], 2),
     "rm": ([UNKNOWN, "--yes"], 4),
     "hidden": (["--bogus"], 2),
     "restore": (["nosuch"], 4),
@@ -216,6 +250,13 @@ BAD: dict[str, tuple[list[str], int]] = {
     "tag add": (["a,b", UNKNOWN], 4),
     "tag remove": (["dusty", "nosuch"], 4),
     "tag list": (["--bogus"], 2),
+    "tag teach": (["dusty", "--yes", "nosuch"], 4),
+    "tag review": (["nosuch"], 4),
+    "tag proposals": (["nosuch"], 4),
+    "tag accept": (["dusty"], 2),
+    "tag versions": (["nosuch"], 4),
+    "tag export": (["nosuch"], 4),
+    "tag import": (["missing.json"], 2),
     "favourite": ([UNKNOWN], 4),
     "rate": (["6", "tone"], 2),
     "collection list": (["--bogus"], 2),
@@ -262,6 +303,20 @@ def _saved_pipeline(w: CliHarness) -> str:
     return w.shell.user.pipelines.create(spec).spec.name
 
 
+def _taught_tag(w: CliHarness) -> str:
+    return w.shell.user.taught_tags.create("taught").name
+
+
+def _imported_tag(w: CliHarness) -> str:
+    return w.shell.user.taught_tags.import_file(TAUGHT_TAG).name
+
+
+def _taught_tag_file(w: CliHarness) -> str:
+    path = w.shell.folder / "shared-tag.json"
+    path.write_text(json.dumps(TAUGHT_TAG), encoding="utf-8")
+    return path.name
+
+
 def _collection(w: CliHarness) -> str:
     return w.shell.user.collections.create("Kicks").id
 
@@ -274,6 +329,20 @@ def _hidden(w: CliHarness) -> str:
 
 def _search(w: CliHarness) -> str:
     return w.shell.user.saved_searches.create("Kicks", "class:kick").name
+
+
+def _full_collection(w: CliHarness) -> str:
+    collection = _collection(w)
+    w.shell.user.collections.add(collection, [w.item])
+    return collection
+
+
+def _pack(w: CliHarness) -> str:
+    path = w.shell.folder / "pack.zip"
+    with zipfile.ZipFile(path, "w") as archive:
+        tone = write_tone(w.shell.folder / "packed.wav", seconds=0.2, frequency=911.0)
+        archive.write(tone, "Tones/packed.wav")
+    return path.name
 
 
 def _secret(w: CliHarness) -> str:

@@ -4,6 +4,7 @@ import asyncio
 import hashlib
 import inspect
 import secrets
+import zipfile
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
@@ -16,6 +17,8 @@ import soundfile
 from cratedig import AsyncClient, Client, CratedigError, Credentials, JobFailedError, types
 from embedded.settings import EmbeddedSettings
 from embedded.sign_in import make_code
+from services.tagging.engine import PROJECTION
+from services.tagging.similarity import Projection
 from tests.support.running_server import RunningServer, eventually
 from tests.support.sounds import write_tone
 
@@ -84,6 +87,21 @@ class SdkHarness:
     def new_search(self) -> str:
         return self.user.saved_searches.create(secrets.token_hex(6), "class:kick").id
 
+    def pack(self) -> Path:
+        path = self.file.with_name(f"{secrets.token_hex(4)}.zip")
+        with zipfile.ZipFile(path, "w") as archive:
+            archive.writestr("Kicks/readme.txt", secrets.token_hex(8))
+        return path
+
+    def new_import(self) -> str:
+        return self.user.imports.pack(self.pack()).id
+
+    def ended_import(self) -> str:
+        return self.user.imports.wait(self.new_import()).id
+
+    def new_map(self) -> str:
+        return self.user.maps.put("All samples").name
+
     def new_share(self) -> str:
         """Share a collection of the user with the administrator."""
         collection = self.new_collection()
@@ -125,6 +143,15 @@ class SdkHarness:
             )
         return next(self.user.similarity.duplicates()).items[0].item.id
 
+    def taught(self, name: str = "taught") -> str:
+        return self.user.taught_tags.create(name).name
+
+    def answered(self) -> str:
+        return self.user.taught_tags.answer(self.taught("answered"), {self.item: "no"}).name
+
+    def imported(self) -> str:
+        return self.user.taught_tags.import_file(taught_tag()).name
+
     def tag(self) -> str:
         self.user.tags.add(self.item, "dusty")
         return "dusty"
@@ -132,6 +159,25 @@ class SdkHarness:
 
 def email() -> str:
     return f"{secrets.token_hex(8)}@example.org"
+
+
+def taught_tag() -> dict[str, Any]:
+    """Return the file of a taught tag that proposes every sample."""
+    projection = Projection.load(PROJECTION)
+    model = {
+        "space": "sample",
+        "space_version": projection.version,
+        "weights": [0.0] * projection.dimension,
+        "bias": 3.0,
+    }
+    return {
+        "format": "cratedig-taught-tag",
+        "format_version": 1,
+        "name": "everything",
+        "version": 1,
+        "threshold": 0.5,
+        "models": [model],
+    }
 
 
 def pipeline(name: str = "") -> dict[str, Any]:
@@ -200,6 +246,14 @@ CASES: dict[str, Case] = {
     "admin.replay_dead_letter": lambda c, w: c.admin.replay_dead_letter("0-999999"),
     "admin.storage": lambda c, w: c.admin.storage(),
     "admin.workers": lambda c, w: c.admin.workers(),
+    "imports.pack": lambda c, w: c.imports.pack(w.pack()),
+    "imports.create": lambda c, w: c.imports.create("http", "https://127.0.0.1/a.wav"),
+    "imports.list": lambda c, w: c.imports.list(page_size=1),
+    "imports.get": lambda c, w: c.imports.get(w.new_import()),
+    "imports.files": lambda c, w: c.imports.files(w.ended_import(), page_size=1),
+    "imports.wait": lambda c, w: c.imports.wait(w.new_import()),
+    "imports.cancel": lambda c, w: c.imports.cancel(w.new_import()),
+    "imports.providers": lambda c, w: c.imports.providers(),
     "invitations.create": lambda c, w: c.invitations.create("a friend", days=1),
     "invitations.list": lambda c, w: (w.new_invitation(), c.invitations.list())[1],
     "invitations.revoke": lambda c, w: c.invitations.revoke(w.new_invitation()),
@@ -224,6 +278,11 @@ CASES: dict[str, Case] = {
     "keys.create": lambda c, w: c.keys.create("another", SCOPES, days=1),
     "keys.list": lambda c, w: (w.new_key(), c.keys.list())[1],
     "keys.revoke": lambda c, w: c.keys.revoke(w.new_key()),
+    "maps.delete": lambda c, w: c.maps.delete(w.new_map()),
+    "maps.get": lambda c, w: c.maps.get(w.new_map()),
+    "maps.list": lambda c, w: (w.new_map(), c.maps.list())[1],
+    "maps.points": lambda c, w: c.maps.points(w.new_map()),
+    "maps.put": lambda c, w: c.maps.put(w.new_map(), collection=w.new_collection(), seed=7),
     "pipelines.create": lambda c, w: c.pipelines.create(pipeline()),
     "pipelines.delete": lambda c, w: c.pipelines.delete(w.new_pipeline()),
     "pipelines.get": lambda c, w: c.pipelines.get("midi"),
@@ -258,6 +317,21 @@ CASES: dict[str, Case] = {
     "similarity.search": lambda c, w: c.similarity.search({w.item: 0.5}, q="kick", page_size=5),
     "tags.add": lambda c, w: c.tags.add(w.item, "warm"),
     "tags.list": lambda c, w: c.tags.list(q=w.tag()),
+    "taught_tags.answer": lambda c, w: c.taught_tags.answer(w.taught(), {w.item: "skip"}),
+    "taught_tags.answers": lambda c, w: c.taught_tags.answers(w.answered(), answer="no"),
+    "taught_tags.confirm": lambda c, w: c.taught_tags.confirm(w.taught(), all=True),
+    "taught_tags.create": lambda c, w: c.taught_tags.create("Dusty"),
+    "taught_tags.delete": lambda c, w: c.taught_tags.delete(w.taught("forgotten")),
+    "taught_tags.export": lambda c, w: c.taught_tags.export(w.imported()),
+    "taught_tags.get": lambda c, w: c.taught_tags.get(w.taught()),
+    "taught_tags.import_file": lambda c, w: c.taught_tags.import_file(taught_tag(), name="other"),
+    "taught_tags.list": lambda c, w: c.taught_tags.list(),
+    "taught_tags.proposals": lambda c, w: (
+        w.duplicates(),
+        c.taught_tags.proposals(w.imported(), page_size=1),
+    )[1],
+    "taught_tags.questions": lambda c, w: c.taught_tags.questions(w.taught(), page_size=3),
+    "taught_tags.update": lambda c, w: c.taught_tags.update(w.taught(), threshold=0.7),
     "tags.remove": lambda c, w: c.tags.remove(w.item, w.tag()),
     "tasks.list": lambda c, w: c.tasks.list(),
     "tray.get": lambda c, w: c.tray.get(),
@@ -267,6 +341,7 @@ CASES: dict[str, Case] = {
     "uploads.create": lambda c, w: c.uploads.create(
         w.file.name, w.file.stat().st_size, digest(w.file), kind="stem", metadata={"a": "b"}
     ),
+    "uploads.send": lambda c, w: c.uploads.send(w.file),
     "uploads.file": lambda c, w: c.uploads.file(w.file, kind="stem", stem="bass"),
     "uploads.get": lambda c, w: c.uploads.get(w.upload),
     "usage.get": lambda c, w: c.usage.get(),
@@ -340,15 +415,15 @@ def credentials(server: RunningServer, harness: SdkHarness, who: str, name: str)
 
 
 async def outcome(answer: Any) -> Any:
-    """Return what a method of either client answered, of a list or a stream the first."""
+    """Return what a method of either client answered, of a list or a stream the first or `None`."""
     if inspect.isawaitable(answer):
         return await answer
     if hasattr(answer, "__anext__"):
         try:
-            return await anext(answer)
+            return await anext(answer, None)
         finally:
             await answer.aclose()
-    return next(answer) if inspect.isgenerator(answer) else answer
+    return next(answer, None) if inspect.isgenerator(answer) else answer
 
 
 @pytest.mark.parametrize("who", ["session", "key"])

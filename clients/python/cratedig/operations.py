@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Generic, TypeVar
+from typing import Any, Generic, TypeVar, cast
 from urllib.parse import quote
 from uuid import uuid4
 
@@ -21,7 +21,8 @@ class Operation(Generic[T]):
     method, path
         As in the OpenAPI document: `GET` and `/v1/items/{item}`.
     returns
-        Type of the body of a successful response; `NoneType` if it has none.
+        Type of the body of a successful response; `NoneType` if it has none, `bytes` if it is not
+        JSON.
     path_params
         Values for the names in braces.
     query
@@ -52,6 +53,8 @@ class Operation(Generic[T]):
 
     def read(self, content: bytes) -> T:
         """Parse the body of a successful response."""
+        if self.returns is bytes:
+            return cast(T, content)
         return TypeAdapter(self.returns).validate_json(content or b"null")
 
 

@@ -20,7 +20,7 @@ from kit.bus.dead_letters import parse_dead_letter, parse_id
 from kit.bus.delivery import pause
 from kit.bus.kafka.clients import milliseconds, start_client, stop_client
 from kit.bus.kafka.consumer import KafkaConsumer
-from kit.bus.records import DeadLetter, Record
+from kit.bus.records import DeadLetterRecord, Record
 from kit.bus.watchdog import KafkaTimes, Stalled, Watch
 
 log = logging.getLogger(__name__)
@@ -158,7 +158,7 @@ class KafkaBus:
 
     async def dead_letters(
         self, ranges: Callable[[int, int, int], range] | None = None
-    ) -> AsyncIterator[DeadLetter]:
+    ) -> AsyncIterator[DeadLetterRecord]:
         """Yield the stored dead letters, oldest first within each partition. Raises `BusError`.
 
         Parameters
@@ -191,12 +191,12 @@ class KafkaBus:
         finally:
             await stop_client(reader, 5.0)
 
-    async def latest_dead_letters(self, limit: int) -> tuple[DeadLetter, ...]:
+    async def latest_dead_letters(self, limit: int) -> tuple[DeadLetterRecord, ...]:
         """Return the last `limit` stored dead letters of each partition. Raises `BusError`."""
         last = self.dead_letters(lambda _, first, end: range(max(first, end - limit), end))
         return tuple([dead_letter async for dead_letter in last])
 
-    async def dead_letter(self, id_: str) -> DeadLetter | None:
+    async def dead_letter(self, id_: str) -> DeadLetterRecord | None:
         """Return a stored dead letter by its id. Raises `BusError`."""
         if (place := parse_id(id_)) is None:
             return None

@@ -32,7 +32,7 @@ from kit.bus.base import Handler, RetryLater
 from kit.bus.dead_letters import pack
 from kit.bus.delivery import deliver, pause
 from kit.bus.kafka.clients import milliseconds, start_client, stop_client
-from kit.bus.records import DeadLetter, Record
+from kit.bus.records import DeadLetterRecord, Record
 from kit.bus.watchdog import Watch
 
 if TYPE_CHECKING:
@@ -176,7 +176,7 @@ class Session(ConsumerRebalanceListener):  # type: ignore[misc]
             if reason:
                 # Stored before the offset is committed: a crash between the two leaves a second
                 # dead letter, never none.
-                dead_letter = DeadLetter(
+                dead_letter = DeadLetterRecord(
                     *(place.topic, place.partition, message.offset, self._group, reason, record)
                 )
                 await self._bus.send(DEAD_LETTERS.name, pack(dead_letter))

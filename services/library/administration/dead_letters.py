@@ -6,7 +6,7 @@ from contracts.admin import DeadLetter
 from contracts.problems import ProblemCode
 from kit.bus.base import Bus, BusError
 from kit.bus.codec import PREFIX
-from kit.bus.records import DeadLetter as StoredDeadLetter
+from kit.bus.records import DeadLetterRecord
 from kit.http.errors import ProblemError, not_found
 
 MAX_SHOWN = 200
@@ -62,7 +62,7 @@ def _unavailable() -> ProblemError:
     )
 
 
-def _shown(stored: StoredDeadLetter) -> DeadLetter:
+def _shown(stored: DeadLetterRecord) -> DeadLetter:
     headers = dict(stored.record.headers)
 
     def attribute(name: str) -> str:

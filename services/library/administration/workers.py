@@ -11,7 +11,7 @@ from sqlmodel import col
 from contracts.admin import Model, Worker
 from contracts.ids import WorkerId
 from contracts.jobs import JobState, Producer, TaskName, WorkerInfo
-from contracts.models import ModelWeights
+from contracts.weights import ModelWeights
 from kit.database.engine import database_of
 from services.library.jobs.policy import Policy
 from services.library.jobs.tables import JobRow, WorkerRow, in_state

@@ -212,7 +212,21 @@ class Uploads:
             raise _gone()
         await self._join(await self.open(principal, row))
         async with self._database.transaction() as session:
-            await self._create_item(Repository(session, principal), id_)
+            await self.create_item(Repository(session, principal), id_)
+
+    async def join(self, principal: Principal, id_: str) -> None:
+        """Join the parts of an open upload without making an item of it.
+
+        Raises
+        ------
+        ProblemError
+            It is not open, or parts are missing.
+        """
+        async with self._database.session() as session:
+            row = await Repository(session, principal).upload(id_, Action.WRITE)
+        if row.state not in (OPENING, UploadState.OPEN):
+            raise _gone()
+        await self._join(await self.open(principal, row))
 
     async def _join(self, row: UploadRow) -> None:
         """Make one object of the parts, or raise what is wrong with them."""
@@ -235,8 +249,8 @@ class Uploads:
             if facts is None or facts.size != row.size:
                 raise _gone() from None
 
-    async def _create_item(self, repository: Repository, id_: str) -> None:
-        """Make the item of an upload whose parts were joined."""
+    async def create_item(self, repository: Repository, id_: str) -> None:
+        """Make the item of an upload whose object is in the store."""
         session, owner = repository.session, repository.owner
         await hold_owner(session, owner)
         row = await repository.upload(id_, Action.WRITE, hold=True)

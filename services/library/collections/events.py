@@ -14,6 +14,8 @@ from services.library.events.outbox import About, record
 COLLECTION_CHANGED = Hook[str]("collection changed")
 """The owner of a collection that was created, edited or deleted, or whose items changed; reported
 in the transaction of the change."""
+MEMBERS_CHANGED = Hook[str]("members of a collection changed")
+"""Reported with the collection's id in the transaction that adds, moves or removes its items."""
 
 
 async def emit_collection_changed(
@@ -28,4 +30,6 @@ async def emit_collection_changed(
         owner=OwnerId(row.owner),
         subject=Subject(kind=SubjectKind.COLLECTION, id=SubjectId(row.id)),
     )
+    if change is CollectionChange.ITEMS:
+        report(session, MEMBERS_CHANGED, row.id)
     await record(session, LIBRARY_EVENTS, "collection.changed", data, about=about)

@@ -5,7 +5,6 @@ it: a worker's event, the reaper, or a user who cancels. What a task does to its
 tables at the end of this module, and nowhere else.
 """
 
-import math
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from types import MappingProxyType
 
@@ -119,7 +118,7 @@ async def _make_ready(session: AsyncSession, item: ItemRow, job: JobRow, policy:
     item.labels = _labels(item.labels, result.tags)
     item.search = search_text(item.name, item.labels)
     if item.bpm is None:
-        item.bpm = _tempo_of(result.tags)
+        item.bpm = result.stated.bpm
     await _save(session, item, job)
     if item.kind == ItemKind.SAMPLE:
         await _tag_one_shot(session, item, job, policy)
@@ -212,14 +211,6 @@ def _labels(of_user: Mapping[str, str], tags: Mapping[str, str]) -> dict[str, st
         labels[name] = value
         size += more
     return labels
-
-
-def _tempo_of(tags: Mapping[str, str]) -> float | None:
-    try:
-        bpm = float(tags.get("bpm", ""))
-    except ValueError:
-        return None
-    return bpm if math.isfinite(bpm) and 0 < bpm <= 1000 else None
 
 
 _ON_SUCCESS: Mapping[TaskName, Effect] = MappingProxyType(

@@ -19,15 +19,18 @@ from services.library.collections.tables import (
 )
 from services.library.events.tables import EventRow
 from services.library.idempotency import IdempotencyRow
+from services.library.imports.tables import ImportFileRow, ImportRow
 from services.library.jobs.locks import hold_owner
 from services.library.jobs.tables import GarbageRow, JobRow
 from services.library.jobs.transitions import ATTEMPT_GARBAGE_AFTER, discard_all
+from services.library.maps.tables import MapPartRow, MapRow
 from services.library.pipelines.tables import PipelineRow, RunRow
 from services.library.saved_searches.tables import SavedSearchRevisionRow, SavedSearchRow
 from services.library.search.documents import delete_documents
 from services.library.search.tables import SearchDocumentRow, SearchRevisionRow
 from services.library.similarity.sound_vectors import SoundVectors
 from services.library.tags.tables import ItemTagRow
+from services.library.teaching.tables import TagAnswerRow, TaughtTagRow
 from services.library.usage import UsageRow
 
 ROWS = 500
@@ -81,9 +84,11 @@ def _left(owner: OwnerId) -> tuple[tuple[Any, Any, tuple[Any, ...]], ...]:
             *(JobRow, RunRow, ArtifactRow, ItemRow),
             *(UploadRow, PipelineRow, IdempotencyRow, EventRow, DeletionRow, UsageRow),
             *(SearchRevisionRow, SavedSearchRow, SavedSearchRevisionRow),
-            *(ItemTagRow, CollectionRow),
+            *(ItemTagRow, CollectionRow, ImportRow, TaughtTagRow, MapRow),
         )
     }
+    of_tags = select(col(TaughtTagRow.id)).where(of_it[TaughtTagRow])
+    of_maps = select(col(MapRow.id)).where(of_it[MapRow])
     of_collections = select(col(CollectionRow.id)).where(of_it[CollectionRow])
     return (
         (JobRow, col(JobRow.id), (of_it[JobRow],)),
@@ -93,6 +98,8 @@ def _left(owner: OwnerId) -> tuple[tuple[Any, Any, tuple[Any, ...]], ...]:
             col(CollectionItemRow.item),
             (col(CollectionItemRow.collection).in_(of_collections),),
         ),
+        (MapPartRow, col(MapPartRow.map), (col(MapPartRow.map).in_(of_maps),)),
+        (MapRow, col(MapRow.id), (of_it[MapRow],)),
         (CollectionRow, col(CollectionRow.id), (of_it[CollectionRow],)),
         # What others share with the account.
         (
@@ -100,7 +107,11 @@ def _left(owner: OwnerId) -> tuple[tuple[Any, Any, tuple[Any, ...]], ...]:
             col(CollectionShareRow.collection),
             (col(CollectionShareRow.account) == owner,),
         ),
+        (ImportFileRow, col(ImportFileRow.position), (col(ImportFileRow.owner) == owner,)),
+        (ImportRow, col(ImportRow.id), (of_it[ImportRow],)),
         (ItemTagRow, col(ItemTagRow.item), (of_it[ItemTagRow],)),
+        (TagAnswerRow, col(TagAnswerRow.item), (col(TagAnswerRow.tag).in_(of_tags),)),
+        (TaughtTagRow, col(TaughtTagRow.id), (of_it[TaughtTagRow],)),
         (ArtifactRow, col(ArtifactRow.id), (of_it[ArtifactRow],)),
         (ItemRow, col(ItemRow.id), (of_it[ItemRow], leaf)),
         (UploadRow, col(UploadRow.id), (of_it[UploadRow],)),

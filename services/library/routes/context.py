@@ -12,10 +12,12 @@ from kit.objects.base import ObjectStore
 from services.library.catalogue.search_limits import Turns
 from services.library.catalogue.uploads import Uploads
 from services.library.deletions.deletions import Deletions
+from services.library.imports.lookups import Lookups
 from services.library.jobs.policy import Policy
 from services.library.search.searching import Searches
 from services.library.settings import LibrarySettings
 from services.library.similarity.sound_vectors import SoundVectors
+from services.library.teaching.teaching import Teaching
 
 Reader = Annotated[Principal, require(Scope.READ)]
 """A caller who may look."""
@@ -23,7 +25,7 @@ Writer = Annotated[Principal, require(Scope.WRITE)]
 """A caller who may add, change and delete."""
 Runner = Annotated[Principal, require(Scope.JOBS)]
 """A caller who may have work done."""
-Administrator = Annotated[Principal, require(Scope.ADMIN)]
+Admin = Annotated[Principal, require(Scope.ADMIN)]
 """A caller with an administrator's session."""
 
 REFUSED = REFUSALS | {
@@ -53,7 +55,9 @@ class Context:
     uploads: Uploads
     deletions: Deletions
     searches: Searches
+    lookups: Lookups
     item_searches: Turns
     """Turns of `GET /items` with words to search for: at most half of the connections, as every
     other request uses the rest."""
     vectors: SoundVectors
+    teaching: Teaching

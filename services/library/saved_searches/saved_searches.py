@@ -33,7 +33,7 @@ def is_wide(query: SearchQuery) -> bool:
     """Return whether what a query finds depends on more than the documents that it finds."""
     by_name = any(not is_id(source) for source in query.sources)
     sets = (query.collections, query.not_collections, query.saved, query.not_saved)
-    return by_name or any(sets)
+    return by_name or any((*sets, query.proposed, query.not_proposed))
 
 
 async def create_saved_search(

@@ -11,6 +11,8 @@ from sqlalchemy import delete, func, insert, select, update
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlmodel import col
 
+from contracts.items import ItemKind
+from contracts.keys import read_camelot
 from contracts.search import ClassSource
 from kit.database.engine import Database, database_of
 from kit.database.notifications import notify_on_commit
@@ -34,7 +36,8 @@ DOCUMENTS_CHANGED = "search documents changed"
 """`Database.listen` gives the event of changed documents."""
 _DERIVED = (
     *("owner", "revision", "removed", "name_key", "kind", "stem", "song", "parent", "bpm"),
-    *("key", "camelot", "duration", "favourite", "rating", "licence", "updated"),
+    *("bpm_source", "key", "key_source", "camelot", "duration", "favourite", "rating", "licence"),
+    "updated",
 )
 """Columns that are written again with every change of the item."""
 
@@ -194,10 +197,40 @@ def _user_tags(item: ItemRow) -> list[str]:
     return list(dict.fromkeys(filter(None, (name_key(tag["name"]) for tag in item.tags))))
 
 
+def _tempo_source(item: ItemRow, findings: Findings) -> str | None:
+    """Return who said the tempo of an item: the file, an analysis, or else its user.
+
+    Of what was cut from another item it is not known whether the job or the user said it.
+    """
+    if item.bpm is None:
+        return None
+    if item.bpm == findings.stated_bpm:
+        return ClassSource.FILE.value
+    if item.bpm == findings.measured_bpm:
+        return ClassSource.MACHINE.value
+    return ClassSource.USER.value if item.parent is None else None
+
+
+def _key_of(item: ItemRow, findings: Findings) -> tuple[str | None, str | None, str | None]:
+    """Return the key of an item, its Camelot code and who said it.
+
+    The file of a sample counts more than an analysis, as its maker knows what was played and a
+    short sound has few notes to measure. Of a song the analysis counts more: tags of songs are
+    mostly estimates of other programs.
+    """
+    stated = findings.stated_key
+    if stated is not None and (item.kind == ItemKind.SAMPLE or findings.key is None):
+        return stated, read_camelot(stated), ClassSource.FILE.value
+    if findings.key is None:
+        return None, None, None
+    return findings.key, findings.camelot, ClassSource.MACHINE.value
+
+
 def _document(
     item: ItemRow, revision: int, findings: Findings, lineage: Sequence[Ancestor]
 ) -> dict[str, Any]:
     licence = nearest(lineage, LICENCE)
+    key, camelot, key_source = _key_of(item, findings)
     return {
         "item": item.id,
         "owner": item.owner,
@@ -209,8 +242,10 @@ def _document(
         "song": lineage[-1].id if item.parent is not None else None,
         "parent": item.parent,
         "bpm": item.bpm,
-        "key": findings.key,
-        "camelot": findings.camelot,
+        "bpm_source": _tempo_source(item, findings),
+        "key": key,
+        "key_source": key_source,
+        "camelot": camelot,
         "duration": item.audio["duration"] if item.audio else None,
         "loudness": findings.loudness,
         "favourite": item.favourite,

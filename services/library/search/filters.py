@@ -1,6 +1,6 @@
 """Filters of a search as masks over an owner's columns, and the counts of facets."""
 
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -29,9 +29,13 @@ MAX_FACET_VALUES = 50
 _LARGEST = float(np.finfo(np.float32).max)
 
 
+ProposedItems = Mapping[str, Sequence[str]]
+"""The items for which each taught tag of a query is proposed, by its name."""
+
+
 @dataclass(frozen=True, slots=True)
 class TextMatches:
-    """What the full-text index found for a query."""
+    """What the full-text index and other tables found for a query."""
 
     words: DocumentIds | None
     """Documents with all words that have one meaning; `None` if the query has no such word."""
@@ -45,6 +49,7 @@ class TextMatches:
     """Sets of documents; a result is in none of them."""
     deleting: DocumentIds
     """Documents of items that are being deleted."""
+    proposed: ProposedItems
 
 
 class Matches:
@@ -154,6 +159,10 @@ def _masks(
         others &= columns.mask(ids)
     for ids in texts.without:
         others &= ~columns.mask(ids)
+    for name in query.proposed:
+        others &= _item_mask(columns, texts.proposed[name])
+    for name in query.not_proposed:
+        others &= ~_item_mask(columns, texts.proposed[name])
     facets: dict[str, Mask] = {}
 
     def restrict(name: str, mask: Mask) -> None:
@@ -233,6 +242,13 @@ def _created_mask(columns: Columns, period: TimeRange) -> Mask:
 def _coded_mask(columns: Columns, column: str, texts: Iterable[str]) -> Mask:
     codes = [code for text in texts if (code := columns.codes[column].find(str(text))) is not None]
     mask: Mask = np.isin(columns.coded[column], codes)
+    return mask
+
+
+def _item_mask(columns: Columns, items: Sequence[str]) -> Mask:
+    places = columns.places_of_items(items)
+    mask = np.zeros(columns.size, np.bool_)
+    mask[places[places >= 0]] = True
     return mask
 
 

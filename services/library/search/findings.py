@@ -26,6 +26,10 @@ class Findings:
     """Integrated, LUFS."""
     key: str | None = None
     camelot: str | None = None
+    stated_bpm: float | None = None
+    """As the item's file states it."""
+    stated_key: str | None = None
+    measured_bpm: float | None = None
 
 
 async def findings_of(session: AsyncSession, items: Collection[str]) -> Mapping[str, Findings]:
@@ -50,11 +54,16 @@ async def findings_of(session: AsyncSession, items: Collection[str]) -> Mapping[
 
 
 def _from_ingest(findings: Findings, result: Any) -> None:
-    findings.loudness = IngestResult.model_validate(result).levels.integrated_lufs
+    ingested = IngestResult.model_validate(result)
+    findings.loudness = ingested.levels.integrated_lufs
+    findings.stated_bpm, findings.stated_key = ingested.stated.bpm, ingested.stated.key
 
 
 def _from_analysis(findings: Findings, result: Any) -> None:
-    estimate = AnalysisResult.model_validate(result).key
+    analysed = AnalysisResult.model_validate(result)
+    estimate = analysed.key
+    if analysed.tempo is not None:
+        findings.measured_bpm = analysed.tempo.bpm
     if estimate is not None:
         findings.key, findings.camelot = estimate.best.key, estimate.best.camelot
 

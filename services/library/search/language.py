@@ -78,6 +78,8 @@ _FIELD_NAMES = {
     "fav": "favourite",
     "song": "from",
 }
+_ALL = ("tags", "proposed")
+"""Fields of which an item must have all values."""
 _FLAGS = {
     "favourite": "favourite",
     "favorite": "favourite",
@@ -257,7 +259,7 @@ def _names(field_name: str, shown: str) -> Callable[[list[str], bool], _Meaning 
         names = tuple(dict.fromkeys(filter(None, map(name_key, values))))
         if not names:
             return None
-        words = f"the {shown} {' and '.join(names) if field_name == 'tags' else ' or '.join(names)}"
+        words = f"the {shown} {' and '.join(names) if field_name in _ALL else ' or '.join(names)}"
         return _Meaning(*_negatable(field_name, names, words, negated=negated))
 
     return read
@@ -308,6 +310,7 @@ _LISTS: Mapping[str, Callable[[list[str], bool], _Meaning | None]] = {
     "class": _choices("classes", SoundClass, "class"),
     "stem": _choices("stems", Stem, "stem"),
     "tag": _names("tags", "tag"),
+    "proposed": _names("proposed", "proposed tag"),
     "licence": _names("licences", "licence"),
     "key": _read_keys,
     "from": _read_sources,
@@ -371,6 +374,7 @@ def _parts(query: SearchQuery) -> Iterator[str]:
         ("class", "classes"),
         ("stem", "stems"),
         ("tag", "tags"),
+        ("proposed", "proposed"),
         ("licence", "licences"),
     ):
         for sign, prefix in (("", ""), ("-", "not_")):

@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import Awaitable, Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 from sqlalchemy.ext.asyncio import AsyncSession
@@ -11,7 +11,7 @@ from contracts.problems import FieldProblem, ProblemCode
 from contracts.search import MAX_TERMS, SearchQuery, Term
 from kit.http.errors import ProblemError
 from services.library.search.columns import Columns
-from services.library.search.filters import Matches, TextMatches
+from services.library.search.filters import Matches, ProposedItems, TextMatches
 from services.library.search.fulltext import DocumentIds, find_all
 from services.library.search.repository import deleting_documents, documents_in, songs_named
 from services.library.search.text import words_of
@@ -48,6 +48,8 @@ class Matcher:
     ----------
     columns
         The documents to choose from.
+    proposed
+        What the taught tags of the query propose.
     few
         Whether `columns` holds only a few of the owner's documents, at most a few thousand: then
         words are looked up in these alone.
@@ -57,6 +59,7 @@ class Matcher:
     owner: str
     columns: Columns
     saved: SavedQueries
+    proposed: ProposedItems = field(default_factory=dict)
     few: bool = False
     nested: int = 0
 
@@ -101,6 +104,7 @@ class Matcher:
             within=within,
             without=without,
             deleting=await deleting_documents(session, owner),
+            proposed=self.proposed,
         )
 
     async def _found_by(self, names: Sequence[str]) -> DocumentIds:
@@ -114,11 +118,11 @@ class Matcher:
                     f"This search uses more than {MAX_NESTED} saved searches, or saved searches "
                     "that use each other in a circle. Name fewer after `search:`.",
                 )
-            if query.like is not None:
+            if query.like is not None or query.proposed or query.not_proposed:
                 raise refusal(
                     "query.q",
-                    "A saved search with `like:` cannot be part of another search. Save it "
-                    "without `like:`, or open it on its own.",
+                    "A saved search with `like:` or `proposed:` cannot be part of another search. "
+                    "Save it without them, or open it on its own.",
                 )
             check(query)
             matches = await self.match(query)

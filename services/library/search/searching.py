@@ -1,7 +1,7 @@
 """Searches: the full-text index and the columns in memory, joined into one answer."""
 
 import asyncio
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -13,6 +13,7 @@ from contracts.search import (
     Facets,
     Histogram,
     HistogramField,
+    SearchHit,
     SearchQuery,
     SearchResult,
     SortField,
@@ -24,9 +25,10 @@ from kit.database.engine import Database
 from kit.vectors.base import MAX_LIMIT
 from services.library.catalogue.search_limits import Turns
 from services.library.search.cache import ColumnCache
+from services.library.search.classes import ItemClasses, item_classes
 from services.library.search.columns import Columns, refresh
 from services.library.search.cursors import SearchCursor, decode_cursor, encode_cursor
-from services.library.search.filters import Matches
+from services.library.search.filters import Matches, ProposedItems
 from services.library.search.fulltext import DocumentIds, rank
 from services.library.search.language import format_query
 from services.library.search.matching import Matcher, SavedQueries, check, refusal
@@ -42,6 +44,7 @@ from services.library.search.ranking import (
 )
 from services.library.search.repository import (
     FoundRow,
+    deleting_documents,
     documents_of,
     documents_of_items,
     ids_by_name,
@@ -51,6 +54,7 @@ from services.library.search.snapshots import Snapshots
 from services.library.search.views import hit_to_api, similar_to_api
 from services.library.similarity.sound_vectors import SoundVectors
 from services.library.similarity.tables import SoundRow
+from services.library.teaching.proposals import Proposals
 
 MAX_NEAR = MAX_LIMIT - MAX_EXAMPLES
 """Results of a search for what sounds like an item."""
@@ -133,6 +137,8 @@ class Searches:
         Searches that may run at a time; an owner has one.
     vectors
         The vectors of items.
+    proposals
+        What taught tags propose.
     saved
         The queries of saved searches.
     """
@@ -145,10 +151,12 @@ class Searches:
         max_bytes: int,
         at_once: int,
         vectors: SoundVectors,
+        proposals: Proposals,
         saved: SavedQueries,
     ) -> None:
         self._database = database
         self._vectors = vectors
+        self._proposals = proposals
         self._saved = saved
         self._columns = ColumnCache(clock, max_bytes=max_bytes)
         self._snapshots = Snapshots(clock)
@@ -176,9 +184,10 @@ class Searches:
         else:
             async with self._turns.of(owner):
                 # Before the session, so that a search never waits for a second connection.
-                near = await self._near_item(owner, request.query)
+                proposed = await self._proposed_items(owner, request.query)
+                near = await self._near_item(owner, request.query, proposed)
                 async with self._database.session() as session:
-                    answer = await self._find(session, owner, request, near)
+                    answer = await self._find(session, owner, request, near, proposed)
                     results, offset = answer.ranking.ids, answer.offset
                     facets, histograms = answer.facets, answer.histograms
                     page = _page(results, offset, request.limit)
@@ -186,7 +195,7 @@ class Searches:
             snapshot = self._snapshots.add(owner, text, results)
             following = answer.cursor_after(offset + request.limit, rows)
         return SearchResult(
-            items=tuple(hit_to_api(*row) for row in rows),
+            items=await self._hits(owner, rows),
             total=len(results),
             offset=offset,
             next=following,
@@ -206,9 +215,11 @@ class Searches:
             The query has too many words, or uses too many saved searches.
         """
         check(query)
-        async with self._turns.of(owner), self._database.session() as session:
-            columns, matches = await self._match(session, owner, query)
-            return columns.ids[matches.mask], columns.revision
+        async with self._turns.of(owner):
+            proposed = await self._proposed_items(owner, query)
+            async with self._database.session() as session:
+                columns, matches = await self._match(session, owner, query, proposed)
+                return columns.ids[matches.mask], columns.revision
 
     async def similar(
         self, principal: Principal, query: SearchQuery, weights: Mapping[str, float], limit: int
@@ -240,35 +251,72 @@ class Searches:
             )
         pairs = [(sounds[item], weight) for item, weight in weights.items() if item in sounds]
         async with self._turns.of(owner):
-            near = await self._near(owner, query, pairs, limit)
+            proposed = await self._proposed_items(owner, query)
+            near = await self._near(owner, query, pairs, limit, proposed)
             async with self._database.session() as session:
                 rows = await documents_of(session, owner, near.ids)
                 reference = max(weights, key=lambda item: weights[item])
                 compared = await documents_of_items(session, owner, [reference])
         distances = dict(zip(near.ids.tolist(), near.distances.tolist(), strict=True))
+        hits = await self._hits(owner, rows)
         return SimilarSounds(
             items=tuple(
-                similar_to_api(row, distances[int(row[0].id or 0)], compared) for row in rows
+                similar_to_api(hit, row[0], distances[int(row[0].id or 0)], compared)
+                for hit, row in zip(hits, rows, strict=True)
             ),
             missing=tuple(ItemId(item) for item in weights if item not in sounds),
         )
 
-    async def _near_item(self, owner: str, query: SearchQuery) -> Near | None:
+    async def classes(self, owner: str) -> ItemClasses:
+        """Return the items of an owner that are not being deleted, with their classes."""
+        async with self._turns.of(owner), self._database.session() as session:
+            columns = await self._refreshed(session, owner)
+            deleting = await deleting_documents(session, owner)
+            return await asyncio.to_thread(item_classes, columns, deleting)
+
+    async def hits(self, principal: Principal, items: Collection[str]) -> dict[str, SearchHit]:
+        """Return what the search knows of items of the caller; those of others are left out."""
+        owner = principal.owner
+        async with self._database.session() as session:
+            documents = await documents_of_items(session, owner, items)
+            ids = np.array([document.id for document in documents], np.int64)
+            rows = await documents_of(session, owner, ids)
+        hits = await self._hits(owner, rows)
+        return {hit.item.id: hit for hit in hits}
+
+    async def _hits(self, owner: str, rows: Sequence[FoundRow]) -> tuple[SearchHit, ...]:
+        """Return results with the tags that are proposed for them; no session is open."""
+        proposed = await self._proposals.of_items(owner, [item.id for _, item, _ in rows])
+        return tuple(hit_to_api(*row, proposed=proposed.get(row[1].id, ())) for row in rows)
+
+    async def _proposed_items(self, owner: str, query: SearchQuery) -> ProposedItems:
+        """Return the items for which the tags of a query are proposed; no session is open."""
+        names = dict.fromkeys((*query.proposed, *query.not_proposed))
+        return {name: await self._proposals.items_of(owner, name) for name in names}
+
+    async def _near_item(
+        self, owner: str, query: SearchQuery, proposed: ProposedItems
+    ) -> Near | None:
         """Return what sounds like the item that a query names, if it names one."""
         if query.like is None:
             return None
         sounds = await self._vectors.sounds_of(owner, [query.like])
         pairs = [(row, 1.0) for row in sounds.values()]
-        return await self._near(owner, query, pairs, MAX_NEAR)
+        return await self._near(owner, query, pairs, MAX_NEAR, proposed)
 
     async def _near(
-        self, owner: str, query: SearchQuery, weights: Sequence[tuple[SoundRow, float]], limit: int
+        self,
+        owner: str,
+        query: SearchQuery,
+        weights: Sequence[tuple[SoundRow, float]],
+        limit: int,
+        proposed: ProposedItems,
     ) -> Near:
         """Return the documents that match a query and are nearest to some sounds."""
         if not weights:
             return Near(np.empty(0, np.int64), np.empty(0))
         async with self._database.session() as session:
-            columns, matches = await self._match(session, owner, query)
+            columns, matches = await self._match(session, owner, query, proposed)
         # Those of all documents need not be named, unless some of them are being deleted.
         everything = bool(np.array_equal(matches.mask, columns.live))
         allowed = None if everything else await asyncio.to_thread(columns.items_of, matches.mask)
@@ -286,19 +334,30 @@ class Searches:
         return Near(columns.ids[places[known]], distances[known])
 
     async def _match(
-        self, session: AsyncSession, owner: str, query: SearchQuery
+        self, session: AsyncSession, owner: str, query: SearchQuery, proposed: ProposedItems
     ) -> tuple[Columns, Matches]:
         """Return an owner's columns as they are now, and which documents match a query."""
+        columns = await self._refreshed(session, owner)
+        matcher = Matcher(session, owner, columns, self._saved, proposed=proposed)
+        return columns, await matcher.match(query)
+
+    async def _refreshed(self, session: AsyncSession, owner: str) -> Columns:
+        """Return an owner's columns as they are now."""
         columns = self._columns.get(owner)
         await refresh(session, owner, columns)
         self._columns.shrink()
-        return columns, await Matcher(session, owner, columns, self._saved).match(query)
+        return columns
 
     async def _find(
-        self, session: AsyncSession, owner: str, request: SearchRequest, near: Near | None
+        self,
+        session: AsyncSession,
+        owner: str,
+        request: SearchRequest,
+        near: Near | None,
+        proposed: ProposedItems,
     ) -> _Answer:
         query = request.query
-        columns, matches = await self._match(session, owner, query)
+        columns, matches = await self._match(session, owner, query, proposed)
         if near is not None:
             matches.restrict(near.ids)
         sort = default_sort(query)

@@ -78,6 +78,8 @@ class SearchDocumentRow(Table, table=True):
     licence: str | None = None
     created: datetime = Field(sa_type=Utc)
     updated: datetime = Field(sa_type=Utc)
+    bpm_source: str | None = None
+    key_source: str | None = None
 
 
 class SearchTagRow(Table, table=True):

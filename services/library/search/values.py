@@ -5,6 +5,7 @@ import re
 from datetime import UTC, datetime, timedelta
 from functools import cache
 
+from contracts.keys import key_of_camelot, read_camelot
 from contracts.music import CamelotCode
 from contracts.search import KeyFilter, KeyMatch, TimeRange, ValueRange
 from services.library.catalogue.artifacts import fold
@@ -17,11 +18,7 @@ _PLAIN_VALUE = re.compile(r"[\w.+/#-]+")
 _DATE = r"(\d{4})(?:-(\d{1,2})(?:-(\d{1,2}))?)?"
 _DATES = re.compile(rf"(<=|>=|<|>)?{_DATE}(?:\.\.{_DATE})?")
 _TIME = re.compile(r"(>=|<)(\d{4}-\d\d-\d\dT[\d:.]+(?:Z|\+00:00))")
-_KEY = re.compile(r"([a-g])([#♯b♭]?)(?::| )?(m|min|minor|maj|major|)", re.IGNORECASE)
-_CAMELOT = re.compile(r"(1[0-2]|[1-9])([AB])", re.IGNORECASE)
 _ID = re.compile(r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}")
-_PITCH_CLASS = {"C": 0, "D": 2, "E": 4, "F": 5, "G": 7, "A": 9, "B": 11}
-_NAMES = ("C", "C#", "D", "Eb", "E", "F", "F#", "G", "Ab", "A", "Bb", "B")
 
 
 def read_limits(text: str) -> ValueRange | None:
@@ -171,7 +168,7 @@ def read_key(text: str) -> KeyFilter | None:
         if kind not in (KeyMatch.COMPATIBLE, KeyMatch.RELATIVE):
             return None
         match = KeyMatch(kind)
-    camelot = _camelot(name.strip())
+    camelot = read_camelot(name)
     return KeyFilter(camelot=camelot, match=match) if camelot else None
 
 
@@ -206,22 +203,8 @@ def accepted_keys(camelot: CamelotCode, match: KeyMatch) -> frozenset[CamelotCod
 
 def key_name(camelot: CamelotCode) -> str:
     """Return the name of a Camelot code, such as `A minor`."""
-    # One step on the wheel is a fifth: seven semitones. 8B is C major, 8A is A minor.
-    number, minor = int(camelot[:-1]), camelot[-1] == "A"
-    pitch_class = (7 * (number - 8) - (3 if minor else 0)) % 12
-    return f"{_NAMES[pitch_class]} {'minor' if minor else 'major'}"
-
-
-def _camelot(text: str) -> CamelotCode | None:
-    if code := _CAMELOT.fullmatch(text):
-        return f"{code[1]}{code[2].upper()}"
-    if (match := _KEY.fullmatch(text)) is None:
-        return None
-    # Of the letters only M tells minor from major by its case: `CM` is C major.
-    minor = match[3] == "m" or match[3].lower() in ("min", "minor")
-    accidental = {"": 0, "#": 1, "♯": 1}.get(match[2], -1)
-    pitch_class = _PITCH_CLASS[match[1].upper()] + accidental + (3 if minor else 0)
-    return f"{(7 * pitch_class + 7) % 12 + 1}{'A' if minor else 'B'}"
+    tonic, _, mode = key_of_camelot(camelot).partition(":")
+    return f"{tonic} {'minor' if mode == 'min' else 'major'}"
 
 
 def name_key(text: str) -> str:

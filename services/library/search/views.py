@@ -14,9 +14,19 @@ from services.library.search.tables import SearchDocumentRow, SearchTagRow
 
 
 def hit_to_api(
-    document: SearchDocumentRow, item: ItemRow, tags: Sequence[SearchTagRow]
+    document: SearchDocumentRow,
+    item: ItemRow,
+    tags: Sequence[SearchTagRow],
+    *,
+    proposed: Sequence[tuple[str, float]] = (),
 ) -> SearchHit:
-    """Return a result as the API shows it."""
+    """Return a result as the API shows it.
+
+    Parameters
+    ----------
+    proposed
+        Names of the taught tags that are proposed for the item, with confidences.
+    """
     return SearchHit(
         item=item_to_api(item),
         sound_class=SoundClass(document.sound_class) if document.sound_class else None,
@@ -25,7 +35,9 @@ def hit_to_api(
         song=ItemId(document.song) if document.song else None,
         key=document.key,
         camelot=document.camelot,
+        key_source=ClassSource(document.key_source) if document.key_source else None,
         bpm=document.bpm,
+        bpm_source=ClassSource(document.bpm_source) if document.bpm_source else None,
         loudness=document.loudness,
         brightness=document.brightness,
         noisiness=document.noisiness,
@@ -37,12 +49,17 @@ def hit_to_api(
         tags=tuple(
             SearchTag(name=tag.tag, source=ClassSource(tag.source), confidence=tag.confidence)
             for tag in tags
+        )
+        + tuple(
+            SearchTag(name=name, source=ClassSource.MACHINE, confidence=confidence, proposed=True)
+            for name, confidence in proposed
         ),
     )
 
 
 def similar_to_api(
-    row: tuple[SearchDocumentRow, ItemRow, Sequence[SearchTagRow]],
+    hit: SearchHit,
+    document: SearchDocumentRow,
     distance: float,
     compared: Sequence[SearchDocumentRow],
 ) -> SimilarSound:
@@ -55,8 +72,8 @@ def similar_to_api(
     compared
         The document of the other item; without one no aspect is known.
     """
-    aspects = compare_aspects(row[0], compared[0]) if compared else SimilarityAspects()
-    return SimilarSound(hit=hit_to_api(*row), distance=distance, aspects=aspects)
+    aspects = compare_aspects(document, compared[0]) if compared else SimilarityAspects()
+    return SimilarSound(hit=hit, distance=distance, aspects=aspects)
 
 
 def compare_aspects(first: SearchDocumentRow, second: SearchDocumentRow) -> SimilarityAspects:

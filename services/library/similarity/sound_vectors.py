@@ -2,6 +2,7 @@
 
 import base64
 import binascii
+import contextlib
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,16 +17,28 @@ from contracts.items import ArtifactKind
 from contracts.tagging import SoundVector
 from kit.arrays import F32
 from kit.database.engine import Database, database_of
+from kit.database.hooks import report
 from kit.database.notifications import notify_on_commit
 from kit.database.upsert import insert_into
-from kit.vectors.base import MAX_LIMIT, Neighbour, Space, UnknownSpace, VectorStore, WeightedVector
+from kit.vectors.base import (
+    MAX_LIMIT,
+    Neighbour,
+    OwnedVectors,
+    Space,
+    UnknownSpace,
+    VectorStore,
+    WeightedVector,
+)
 from kit.vectors.factory import open_vectors
 from services.library.catalogue.tables import ArtifactRow
+from services.library.similarity.changes import SOUNDS_DESCRIBED
 from services.library.similarity.fingerprints import SIZE
 from services.library.similarity.tables import SoundRow
 
 UNCOMPARED = "uncompared sounds"
 """`Database.listen` gives the event of sounds that wait to be compared."""
+UNPROPOSED = "unproposed sounds"
+"""`Database.listen` gives the event of sounds that taught tags were not applied to."""
 
 
 class BadVector(ValueError):
@@ -138,6 +151,7 @@ class SoundVectors:
                 "fingerprint": sound.fingerprint,
                 "duplicates": None,
                 "compared": False,
+                "proposed": False,
             }
             for item, sound in sorted(known.items())
         ]
@@ -146,6 +160,8 @@ class SoundVectors:
             new.on_conflict_do_update(index_elements=["item"], set_=changed), values
         )
         notify_on_commit(session, UNCOMPARED)
+        notify_on_commit(session, UNPROPOSED)
+        report(session, SOUNDS_DESCRIBED, owner)
 
     async def remove(self, session: AsyncSession, owner: str, items: Collection[str]) -> None:
         """Remove the sounds of items; the caller holds the owner's lock."""
@@ -165,6 +181,31 @@ class SoundVectors:
         """Return the rows of those of an owner's items that have a vector."""
         async with self._database.session() as session:
             return {row.item: row for row in await _rows(session, owner, items)}
+
+    async def vectors_of(self, owner: str, items: Collection[str]) -> dict[Space, dict[str, F32]]:
+        """Return the unit vectors of those of an owner's items that have one, by space."""
+        by_space: dict[Space, list[str]] = {}
+        for row in (await self.sounds_of(owner, items)).values():
+            by_space.setdefault(_space(row), []).append(row.item)
+        return {space: await self._store.get(space, owner, ids) for space, ids in by_space.items()}
+
+    async def read_all(self, owner: str) -> dict[Space, OwnedVectors]:
+        """Return all vectors of an owner by space, without spaces that have none."""
+        owned: dict[Space, OwnedVectors] = {}
+        for space in await self._store.spaces():
+            # One may be dropped meanwhile.
+            with contextlib.suppress(UnknownSpace):
+                vectors = await self._store.read_all(space, owner)
+                if len(vectors.ids):
+                    owned[space] = vectors
+        return owned
+
+    async def vectors_in(self, owner: str, space: Space, items: Collection[str]) -> dict[str, F32]:
+        """Return the unit vectors of those of an owner's items that have one in a space."""
+        try:
+            return await self._store.get(space, owner, items)
+        except UnknownSpace:
+            return {}
 
     async def nearest(
         self,

@@ -3,7 +3,7 @@
 The vectors themselves are in the tables of `kit.vectors`.
 """
 
-from sqlalchemy import Index, LargeBinary, false, text
+from sqlalchemy import Index, LargeBinary, false, text, true
 from sqlmodel import Field
 
 from services.library.metadata import Table
@@ -16,11 +16,19 @@ class SoundRow(Table, table=True):
     __table_args__ = (
         Index("ix_sounds_audio", "owner", "audio_sha256"),
         Index("ix_sounds_group", "owner", "duplicates", "item"),
+        # The sounds of an owner in one space, page by page.
+        Index("ix_sounds_space", "owner", "space", "version", "item"),
         Index(
             "ix_sounds_uncompared",
             "item",
             postgresql_where=text("NOT compared"),
             sqlite_where=text("NOT compared"),
+        ),
+        Index(
+            "ix_sounds_unproposed",
+            "item",
+            postgresql_where=text("NOT proposed"),
+            sqlite_where=text("NOT proposed"),
         ),
     )
 
@@ -36,3 +44,5 @@ class SoundRow(Table, table=True):
     """The group of duplicates that it is in: the smallest id of an item that was ever in it."""
     compared: bool = Field(default=False, sa_column_kwargs={"server_default": false()})
     """Whether it was compared with the owner's other sounds since it was described."""
+    proposed: bool = Field(default=False, sa_column_kwargs={"server_default": true()})
+    """Whether taught tags were applied to it since it was described."""

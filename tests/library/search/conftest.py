@@ -5,6 +5,7 @@ import pytest
 from kit.clock import SystemClock, new_id
 from services.library.saved_searches.repository import saved_queries
 from services.library.search.searching import Searches
+from services.library.teaching.proposals import Proposals
 from tests.library.catalogue import Catalogue
 from tests.library.search.crate import Crate
 
@@ -18,6 +19,7 @@ def crates(catalogue: Catalogue) -> Callable[[], Crate]:
         max_bytes=1 << 28,
         at_once=4,
         vectors=catalogue.server.vectors,
+        proposals=Proposals(catalogue.database, catalogue.server.vectors),
         saved=saved_queries,
     )
     return lambda: Crate(catalogue.database, searches, new_id())

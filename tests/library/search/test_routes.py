@@ -6,6 +6,7 @@ from sqlalchemy import delete, select
 from sqlmodel import col
 
 from contracts.analysis import AnalysisResult, KeyCandidate, KeyEstimate
+from contracts.items import ItemKind
 from contracts.jobs import TaskName
 from contracts.music import Stem
 from kit.clock import SystemClock
@@ -184,3 +185,33 @@ async def test_documents_go_with_their_owner_and_a_day_after_their_item(
             assert list(await session.scalars(select(table))) == []
         left = list(await session.scalars(select(col(SearchRevisionRow.owner))))
     assert left == [other.owner]
+
+
+async def test_what_a_file_states_is_found_as_the_words_of_the_file(catalogue: Catalogue) -> None:
+    user = catalogue.user()
+
+    async def hit(name: str) -> Any:
+        hits = (await user.get("/search", q=name))["items"]
+        assert len(hits) == 1
+        return [hits[0][field] for field in ("bpm", "bpm_source", "key", "key_source")]
+
+    ids = {}
+    for name, kind in (("loop", ItemKind.SAMPLE), ("song", ItemKind.TRACK)):
+        done = await user.upload(name.encode() * 1000, name=f"{name}.wav")
+        ids[name] = done["item"]
+        await catalogue.ingest_next(kind=kind, bpm="128", initial_key="A:min")
+        assert await hit(name) == [128.0, "file", "A:min", "file"]
+    assert len((await user.get("/search", q="bpm:128 key:8A"))["items"]) == 2
+    estimate = KeyCandidate(key="C:maj", camelot="8B", confidence=0.9)
+    analysis = AnalysisResult(
+        duration=10.0,
+        key=KeyEstimate(best=estimate, second=estimate, tuning_cents=0.0),
+    )
+    for item in ids.values():
+        await user.post("/jobs", {"item": item, "task": "analysis"})
+        await catalogue.finish(await catalogue.claim(TaskName.ANALYSIS), analysis)
+    # A sample's maker knows its key; the tags of songs are estimates too.
+    assert await hit("loop") == [128.0, "file", "A:min", "file"]
+    assert await hit("song") == [128.0, "file", "C:maj", "machine"]
+    await user.http.patch(f"/v1/items/{ids['song']}", json={"bpm": 64})
+    assert await hit("song") == [64.0, "user", "C:maj", "machine"]

@@ -13,7 +13,7 @@ from kit.bus.base import AnyEvent, Bus, Handler
 from kit.bus.dead_letters import unpack
 from kit.bus.kafka.bus import KafkaBus
 from kit.bus.memory import MemoryBus
-from kit.bus.records import DeadLetter, Headers, Record
+from kit.bus.records import DeadLetterRecord, Headers, Record
 from kit.bus.watchdog import KafkaTimes
 from kit.clock import new_id
 from tests.support.events import make_event
@@ -37,7 +37,7 @@ class Harness(Protocol):
         """Append a record that is no event."""
         ...
 
-    async def dead_letters(self, topic: Topic) -> list[DeadLetter]:
+    async def dead_letters(self, topic: Topic) -> list[DeadLetterRecord]:
         """Return the dead letters of a topic."""
         ...
 
@@ -56,7 +56,7 @@ class MemoryHarness:
         """Append a record that is no event."""
         self.bus.append(topic.name, Record(key.encode(), headers, value))
 
-    async def dead_letters(self, topic: Topic) -> list[DeadLetter]:
+    async def dead_letters(self, topic: Topic) -> list[DeadLetterRecord]:
         """Return the dead letters of a topic."""
         letters = [
             unpack(record.key, record.headers, record.value)
@@ -80,7 +80,7 @@ class KafkaHarness:
         """Append a record that is no event."""
         await self.bus.send(topic.name, Record(key.encode(), headers, value))
 
-    async def dead_letters(self, topic: Topic) -> list[DeadLetter]:
+    async def dead_letters(self, topic: Topic) -> list[DeadLetterRecord]:
         """Read the topic of dead letters from its beginning to its end."""
         return [letter async for letter in self.bus.dead_letters() if letter.topic == topic.name]
 

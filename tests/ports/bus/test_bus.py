@@ -7,7 +7,7 @@ import pytest
 
 from contracts.topics import LIBRARY_EVENTS, Topic
 from kit.bus.base import AnyEvent, BusError, RetryLater
-from kit.bus.records import DeadLetter
+from kit.bus.records import DeadLetterRecord
 from kit.clock import new_id
 from tests.ports.bus.harness import (
     Harness,
@@ -173,7 +173,7 @@ async def test_a_dead_letter_is_found_by_its_id_and_sent_back(
     async with member(harness.bus, topic, seen):
         await eventually(lambda: seen.numbers == [1, 1, 1])
         async with asyncio.timeout(HANG_TIMEOUT):
-            latest: list[DeadLetter] = []
+            latest: list[DeadLetterRecord] = []
             while not latest:
                 stored = await harness.bus.latest_dead_letters(1_000)
                 latest = [letter for letter in stored if letter.topic == topic.name]

@@ -11,7 +11,7 @@ from contracts.topics import JOBS_EVENTS
 from kit.bus.base import DecodeError
 from kit.bus.codec import decode, encode
 from kit.bus.dead_letters import pack, unpack
-from kit.bus.records import DeadLetter, Headers, Record
+from kit.bus.records import DeadLetterRecord, Headers, Record
 from kit.clock import new_id
 from tests.ports.bus.harness import released
 
@@ -94,7 +94,7 @@ def test_a_wrong_value_is_unreadable(value: bytes | None) -> None:
 
 
 def test_a_dead_letter_keeps_the_record_and_says_why() -> None:
-    letter = DeadLetter("jobs.events", 3, 17, "library", "handler: a bug", record())
+    letter = DeadLetterRecord("jobs.events", 3, 17, "library", "handler: a bug", record())
     packed = pack(letter)
     assert unpack(packed.key, packed.headers, packed.value) == letter
     assert unpack(b"", (), b"") is None

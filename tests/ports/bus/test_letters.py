@@ -17,7 +17,7 @@ from kit.bus.base import AnyEvent
 from kit.bus.codec import encode
 from kit.bus.dead_letters import operator_event, pack, parse_dead_letter
 from kit.bus.kafka.bus import KafkaBus
-from kit.bus.records import DeadLetter, Record
+from kit.bus.records import DeadLetterRecord, Record
 from tests.ports.bus.harness import KafkaHarness, Seen, eventually, fresh_topic, member, released
 from tests.support.events import make_event
 from tests.support.servers import server_setting
@@ -94,7 +94,7 @@ def quarantined() -> AnyEvent:
 class Shelf:
     """A bus that holds some dead letters and records what is replayed."""
 
-    def __init__(self, *letters: DeadLetter) -> None:
+    def __init__(self, *letters: DeadLetterRecord) -> None:
         self.kept = letters
         self.sent: list[str] = []
 
@@ -102,7 +102,7 @@ class Shelf:
 
     async def close(self) -> None: ...
 
-    async def dead_letters(self) -> AsyncIterator[DeadLetter]:
+    async def dead_letters(self) -> AsyncIterator[DeadLetterRecord]:
         for letter in self.kept:
             yield letter
 
@@ -116,7 +116,7 @@ async def test_files_in_quarantine_are_shown_and_not_sent_back(
     record = encode(DEAD_LETTERS, quarantined(), key="k")
     letter = operator_event(record, topic=DEAD_LETTERS.name, partition=1, offset=7)
     assert letter is not None
-    broken = DeadLetter("jobs.events", 0, 4, "library", "DecodeError: no event", record)
+    broken = DeadLetterRecord("jobs.events", 0, 4, "library", "DecodeError: no event", record)
     shelf = Shelf(letter, broken)
     bus = cast(KafkaBus, shelf)
     assert await list_or_replay(bus, topic="", reason="quarantined", replay=False) == 1
@@ -138,7 +138,7 @@ def test_other_events_are_no_dead_letters() -> None:
 
 def test_both_kinds_are_found_among_what_a_broker_gives() -> None:
     event = encode(DEAD_LETTERS, quarantined(), key="k")
-    packed = pack(DeadLetter("jobs.events", 2, 9, "library", "handler: a bug", event))
+    packed = pack(DeadLetterRecord("jobs.events", 2, 9, "library", "handler: a bug", event))
     for record, topic, offset in ((event, DEAD_LETTERS.name, 7), (packed, "jobs.events", 9)):
         letter = parse_dead_letter(
             SimpleNamespace(

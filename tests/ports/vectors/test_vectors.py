@@ -7,6 +7,7 @@ import pytest
 
 from kit.clock import new_id
 from kit.vectors.base import MAX_LIMIT, Space, UnknownSpace, WeightedVector
+from kit.vectors.ids import unpack
 from tests.ports.vectors.world import (
     SPACE,
     World,
@@ -87,6 +88,26 @@ async def test_no_owner_finds_reads_counts_or_removes_what_another_has(world: Wo
     await world.remove_owner(me)
     assert await world.search(me, axis(0)) == []
     assert {n.id for n in await world.search(other, axis(0), 100)} == set(theirs)
+
+
+async def test_all_vectors_of_an_owner_are_read(world: World) -> None:
+    await world.store.ensure(SPACE)
+    mine, other = owner(), owner()
+    empty = await world.store.read_all(SPACE, mine)
+    assert (empty.ids.shape, empty.vectors.shape) == ((0, 16), (0, SPACE.dimension))
+    vectors = random_vectors(12)
+    await world.put(SPACE, mine, vectors)
+    await world.put(SPACE, other, random_vectors(3, seed=1))
+    gone, replaced, *_ = vectors
+    await world.remove(SPACE, mine, [gone])
+    vectors[replaced] = -vectors[replaced]
+    await world.put(SPACE, mine, {replaced: vectors[replaced]})
+    del vectors[gone]
+    owned = await world.store.read_all(SPACE, mine)
+    assert sorted(unpack(owned.ids)) == sorted(vectors)
+    stored = await world.store.get(SPACE, mine, list(vectors))
+    for id_, vector in zip(unpack(owned.ids), owned.vectors, strict=True):
+        assert np.array_equal(vector, stored[id_])
 
 
 async def test_a_vector_is_replaced_under_its_id(world: World) -> None:
@@ -241,6 +262,7 @@ async def test_an_unknown_space_is_named(world: World) -> None:
         lambda: world.search(me, axis(0), space=missing),
         lambda: world.store.count(missing, me),
         lambda: world.store.get(missing, me, [new_id()]),
+        lambda: world.store.read_all(missing, me),
     ):
         with pytest.raises(UnknownSpace, match="rhythm 3"):
             await work()

@@ -13,10 +13,12 @@ from cratedig._async.collections import AsyncCollections
 from cratedig._async.connection import AsyncConnection
 from cratedig._async.events import AsyncEvents
 from cratedig._async.feed import AsyncFeed
+from cratedig._async.imports import AsyncImports
 from cratedig._async.invitations import AsyncInvitations
 from cratedig._async.items import AsyncItems
 from cratedig._async.jobs import AsyncJobs
 from cratedig._async.keys import AsyncKeys
+from cratedig._async.maps import AsyncMaps
 from cratedig._async.pipelines import AsyncPipelines
 from cratedig._async.runs import AsyncRuns
 from cratedig._async.saved_searches import AsyncSavedSearches
@@ -25,6 +27,7 @@ from cratedig._async.sessions import AsyncSessions
 from cratedig._async.similarity import AsyncSimilarity
 from cratedig._async.tags import AsyncTags
 from cratedig._async.tasks import AsyncTasks
+from cratedig._async.taught_tags import AsyncTaughtTags
 from cratedig._async.tray import AsyncTray
 from cratedig._async.uploads import AsyncUploads
 from cratedig._async.usage import AsyncUsage
@@ -61,10 +64,12 @@ class AsyncClient:
         self.collections = AsyncCollections(self._connection)
         self.events = AsyncEvents(self._connection)
         self.feed = AsyncFeed(self._connection)
+        self.imports = AsyncImports(self._connection)
         self.invitations = AsyncInvitations(self._connection)
         self.items = AsyncItems(self._connection)
         self.jobs = AsyncJobs(self._connection)
         self.keys = AsyncKeys(self._connection)
+        self.maps = AsyncMaps(self._connection)
         self.pipelines = AsyncPipelines(self._connection)
         self.runs = AsyncRuns(self._connection)
         self.saved_searches = AsyncSavedSearches(self._connection)
@@ -73,6 +78,7 @@ class AsyncClient:
         self.sessions = AsyncSessions(self._connection)
         self.tags = AsyncTags(self._connection)
         self.tasks = AsyncTasks(self._connection)
+        self.taught_tags = AsyncTaughtTags(self._connection)
         self.tray = AsyncTray(self._connection)
         self.uploads = AsyncUploads(self._connection)
         self.usage = AsyncUsage(self._connection)

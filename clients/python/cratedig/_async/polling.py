@@ -1,4 +1,4 @@
-"""Waits until a job or a run has ended."""
+"""Waits until a job, a run or an import has ended."""
 
 import asyncio
 import time
@@ -6,9 +6,9 @@ from collections.abc import Awaitable, Callable
 from typing import TypeVar
 
 from cratedig.errors import WaitTimeoutError
-from cratedig.types import Job, Run
+from cratedig.types import Import, Job, Run
 
-Work = TypeVar("Work", Job, Run)
+Work = TypeVar("Work", Job, Run, Import)
 
 FIRST_INTERVAL, MAX_INTERVAL, BACKOFF = 0.1, 1.0, 1.3
 """Seconds between two looks: the first, the longest, and by what each grows."""
@@ -19,7 +19,7 @@ async def wait_until_ended(
     on_progress: Callable[[Work], None],
     timeout: float | None,
 ) -> Work:
-    """Look at a job or a run until it has ended; return it as it ended.
+    """Look at a job, a run or an import until it has ended; return it as it ended.
 
     Raises
     ------

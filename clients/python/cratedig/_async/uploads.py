@@ -49,6 +49,29 @@ class AsyncUploads(AsyncResource):
         APIStatusError
             The server does not accept the file.
         """
+        upload = await self.send(
+            path,
+            kind=kind,
+            stem=stem,
+            metadata=metadata,
+            on_progress=on_progress,
+            on_created=on_created,
+            resume=resume,
+        )
+        return await self.complete(upload.id) if upload.state == "open" else upload
+
+    async def send(
+        self,
+        path: Path,
+        *,
+        kind: types.ItemKind | None = None,
+        stem: types.Stem | None = None,
+        metadata: Mapping[str, str] | None = None,
+        on_progress: files.OnBytes = files.no_progress,
+        on_created: Callable[[types.Upload], None] = lambda upload: None,
+        resume: str | None = None,
+    ) -> types.Upload:
+        """Send every part of a file without completing the upload; see `file`."""
         size, sha256 = await asyncio.to_thread(files.digest, path)
         if resume is None:
             upload = await self.create(
@@ -66,7 +89,7 @@ class AsyncUploads(AsyncResource):
                 on_progress(done, size)
             upload = await self.get(upload.id)
         on_progress(size, size)
-        return await self.complete(upload.id) if upload.state == "open" else upload
+        return upload
 
     async def create(
         self,

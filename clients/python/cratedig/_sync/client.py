@@ -14,10 +14,12 @@ from cratedig._sync.collections import Collections
 from cratedig._sync.connection import Connection
 from cratedig._sync.events import Events
 from cratedig._sync.feed import Feed
+from cratedig._sync.imports import Imports
 from cratedig._sync.invitations import Invitations
 from cratedig._sync.items import Items
 from cratedig._sync.jobs import Jobs
 from cratedig._sync.keys import Keys
+from cratedig._sync.maps import Maps
 from cratedig._sync.pipelines import Pipelines
 from cratedig._sync.runs import Runs
 from cratedig._sync.saved_searches import SavedSearches
@@ -26,6 +28,7 @@ from cratedig._sync.sessions import Sessions
 from cratedig._sync.similarity import Similarity
 from cratedig._sync.tags import Tags
 from cratedig._sync.tasks import Tasks
+from cratedig._sync.taught_tags import TaughtTags
 from cratedig._sync.tray import Tray
 from cratedig._sync.uploads import Uploads
 from cratedig._sync.usage import Usage
@@ -62,10 +65,12 @@ class Client:
         self.collections = Collections(self._connection)
         self.events = Events(self._connection)
         self.feed = Feed(self._connection)
+        self.imports = Imports(self._connection)
         self.invitations = Invitations(self._connection)
         self.items = Items(self._connection)
         self.jobs = Jobs(self._connection)
         self.keys = Keys(self._connection)
+        self.maps = Maps(self._connection)
         self.pipelines = Pipelines(self._connection)
         self.runs = Runs(self._connection)
         self.saved_searches = SavedSearches(self._connection)
@@ -74,6 +79,7 @@ class Client:
         self.sessions = Sessions(self._connection)
         self.tags = Tags(self._connection)
         self.tasks = Tasks(self._connection)
+        self.taught_tags = TaughtTags(self._connection)
         self.tray = Tray(self._connection)
         self.uploads = Uploads(self._connection)
         self.usage = Usage(self._connection)

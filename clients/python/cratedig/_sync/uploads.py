@@ -50,6 +50,29 @@ class Uploads(Resource):
         APIStatusError
             The server does not accept the file.
         """
+        upload = self.send(
+            path,
+            kind=kind,
+            stem=stem,
+            metadata=metadata,
+            on_progress=on_progress,
+            on_created=on_created,
+            resume=resume,
+        )
+        return self.complete(upload.id) if upload.state == "open" else upload
+
+    def send(
+        self,
+        path: Path,
+        *,
+        kind: types.ItemKind | None = None,
+        stem: types.Stem | None = None,
+        metadata: Mapping[str, str] | None = None,
+        on_progress: files.OnBytes = files.no_progress,
+        on_created: Callable[[types.Upload], None] = lambda upload: None,
+        resume: str | None = None,
+    ) -> types.Upload:
+        """Send every part of a file without completing the upload; see `file`."""
         size, sha256 = files.digest(path)
         if resume is None:
             upload = self.create(path.name, size, sha256, kind=kind, stem=stem, metadata=metadata)
@@ -65,7 +88,7 @@ class Uploads(Resource):
                 on_progress(done, size)
             upload = self.get(upload.id)
         on_progress(size, size)
-        return self.complete(upload.id) if upload.state == "open" else upload
+        return upload
 
     def create(
         self,

@@ -20,10 +20,14 @@ from cratedig.cli import (
     downloads,
     exporting,
     hiding,
+    importing,
+    maps,
     marking,
     processing,
     searching,
     similarity,
+    syncing,
+    teaching,
     uploading,
     work,
 )
@@ -56,6 +60,8 @@ _COMMANDS: tuple[Callable[..., None], ...] = (
     hiding.rm,
     hiding.restore,
     hiding.hidden,
+    importing.imports,
+    syncing.sync,
     marking.favourite,
     marking.rate,
     work.run,
@@ -68,6 +74,7 @@ _COMMANDS: tuple[Callable[..., None], ...] = (
 )
 for command in _COMMANDS:
     app.command()(command)
+app.command("import")(importing.import_from)
 
 
 def _print_version(requested: bool) -> None:
@@ -88,8 +95,10 @@ def options(
     """Take songs apart: stems, samples, tags, MIDI, lyrics and analysis."""
 
 
-app.add_typer(marking.tag, name="tag")
+app.add_typer(importing.pack, name="pack")
+app.add_typer(teaching.tag, name="tag")
 app.add_typer(collections.collection, name="collection")
+app.add_typer(maps.maps, name="map")
 app.add_typer(processing.pipelines, name="pipelines")
 app.add_typer(accounts.account, name="account")
 app.add_typer(access.keys, name="keys")

@@ -9,7 +9,7 @@ from cratedig import Client, types
 from cratedig.cli.lookup import find_item
 from cratedig.cli.output import AsJson, print_json, print_line, print_note, print_table
 
-tag = typer.Typer(no_args_is_help=True, help="Add, remove and list custom tags.")
+tag = typer.Typer(no_args_is_help=True, help="Add, remove, list and teach custom tags.")
 
 
 @tag.command("add")

@@ -27,11 +27,15 @@ SoundClass = Literal[
 
 
 class SearchTag(Answer):
-    """A tag of an item; `source` is `machine`, `user` or `file`."""
+    """A tag of an item, or with `proposed` one that a taught tag proposes.
+
+    `source` is `machine`, `user` or `file`.
+    """
 
     name: str
     source: str
     confidence: float | None = None
+    proposed: bool = False
 
 
 class SearchHit(Answer):
@@ -48,7 +52,9 @@ class SearchHit(Answer):
     song: str | None = None
     key: str | None = None
     camelot: str | None = None
+    key_source: str | None = None
     bpm: float | None = None
+    bpm_source: str | None = None
     loudness: float | None = None
     brightness: float | None = None
     noisiness: float | None = None

@@ -710,6 +710,116 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/v1/imports": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * List
+         * @description List your imports, newest first; those that ended are remembered up to 200.
+         */
+        get: operations["get_imports"];
+        put?: never;
+        /**
+         * Create
+         * @description Import sounds; each file becomes an item of its own.
+         *
+         *     `pack` reads a ZIP archive: create an upload, send its parts, and name its id here instead
+         *     of completing it. Other providers look at once which files the reference means, and
+         *     downloads follow in the background.
+         */
+        post: operations["post_imports"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/imports/providers": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Providers
+         * @description List the providers of this server, besides `pack`.
+         */
+        get: operations["get_imports_providers"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/imports/{import_id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Get
+         * @description Return an import and how far it is.
+         */
+        get: operations["get_imports_by_import_id"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/imports/{import_id}/cancel": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Cancel
+         * @description Cancel an import: files that wait are not imported; items that it made stay.
+         *
+         *     A repeated request changes nothing.
+         */
+        post: operations["post_imports_by_import_id_cancel"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/imports/{import_id}/files": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Files
+         * @description List the files of an import with what became of each, in their order.
+         */
+        get: operations["get_imports_by_import_id_files"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/v1/invitations": {
         parameters: {
             query?: never;
@@ -1122,6 +1232,77 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/v1/maps": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * List
+         * @description List your maps by name, at most 100.
+         */
+        get: operations["get_maps"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/maps/{name}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Get
+         * @description Return a map: its state, its quality and the labels of its regions.
+         */
+        get: operations["get_maps_by_name"];
+        /**
+         * Put
+         * @description Create a map of your samples or of a collection of yours, or change what it shows.
+         *
+         *     The server computes its layout in the background and emits `map.changed`. A repeated
+         *     request changes nothing, unless `again` is set.
+         */
+        put: operations["put_maps_by_name"];
+        post?: never;
+        /**
+         * Delete
+         * @description Delete a map; its sounds stay.
+         */
+        delete: operations["delete_maps_by_name"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/maps/{name}/points": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Points
+         * @description Return all points of a map in one answer: ids, places and classes of its sounds.
+         */
+        get: operations["get_maps_by_name_points"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/v1/pipelines": {
         parameters: {
             query?: never;
@@ -1497,6 +1678,194 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/v1/taught-tags": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * List
+         * @description List your taught tags in alphabetical order, without histograms.
+         */
+        get: operations["get_taught_tags"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/taught-tags/import": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Import
+         * @description Create a taught tag from a file that was shared, or let one that exists learn from it.
+         *
+         *     A tag that exists keeps its answers: its model starts from that of the file. A repeated
+         *     request changes nothing.
+         */
+        post: operations["post_taught_tags_import"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/taught-tags/{tag}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Get
+         * @description Return a taught tag with its versions and the histogram of confidences.
+         */
+        get: operations["get_taught_tags_by_tag"];
+        /**
+         * Create
+         * @description Create a taught tag, or return it; items that have the custom tag count as yes-answers.
+         *
+         *     Case, accents and width of the name do not matter.
+         */
+        put: operations["put_taught_tags_by_tag"];
+        post?: never;
+        /**
+         * Delete
+         * @description Forget the model, answers and proposals of a taught tag; the tag stays on its items.
+         */
+        delete: operations["delete_taught_tags_by_tag"];
+        options?: never;
+        head?: never;
+        /**
+         * Edit
+         * @description Choose the threshold, go back to a version, or exclude sounds that arrive later.
+         */
+        patch: operations["patch_taught_tags_by_tag"];
+        trace?: never;
+    };
+    "/v1/taught-tags/{tag}/answers": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Answers
+         * @description List the answers of a taught tag, the newest first.
+         */
+        get: operations["get_taught_tags_by_tag_answers"];
+        put?: never;
+        /**
+         * Answer
+         * @description Answer whether items have the tag; the tag has learnt from it when this returns.
+         *
+         *     Yes puts the tag on the item. After a no the item is not proposed again. A repeated request
+         *     changes nothing.
+         */
+        post: operations["post_taught_tags_by_tag_answers"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/taught-tags/{tag}/file": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * File
+         * @description Return the model of the version in use as a file to share; it names no items.
+         */
+        get: operations["get_taught_tags_by_tag_file"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/taught-tags/{tag}/proposals": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Proposals
+         * @description List the items that the tag proposes, the surest first.
+         *
+         *     A page that was read after an answer is one of the new proposals.
+         */
+        get: operations["get_taught_tags_by_tag_proposals"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/taught-tags/{tag}/proposals/confirm": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Confirm
+         * @description Put the tag on items that it proposes; a repeated request finds none of them proposed.
+         */
+        post: operations["post_taught_tags_by_tag_proposals_confirm"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/taught-tags/{tag}/questions": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Questions
+         * @description Return the items of which the model knows least whether they have the tag, varied.
+         *
+         *     There are none before the first version.
+         */
+        get: operations["get_taught_tags_by_tag_questions"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/v1/tray": {
         parameters: {
             query?: never;
@@ -1805,6 +2174,19 @@ export interface components {
             stored?: number | null;
         };
         /**
+         * AnsweredItem
+         * @description An item with the owner's answer.
+         */
+        AnsweredItem: {
+            answer: components["schemas"]["TagAnswer"];
+            /**
+             * Answered At
+             * Format: date-time
+             */
+            answered_at: string;
+            hit: components["schemas"]["SearchHit"];
+        };
+        /**
          * ApiKey
          * @description An API key without its secret, which only the response that creates the key contains.
          */
@@ -1955,7 +2337,7 @@ export interface components {
         };
         /**
          * ClassSource
-         * @description Who said which class or tag an item has.
+         * @description Who said which class, tag, tempo or key an item has.
          * @enum {string}
          */
         ClassSource: "machine" | "user" | "file";
@@ -2544,6 +2926,176 @@ export interface components {
          */
         HistogramField: "bpm" | "duration";
         /**
+         * Import
+         * @description An import and how far it is.
+         */
+        Import: {
+            /**
+             * Collection
+             * @description Where its items are collected.
+             */
+            collection?: string | null;
+            /**
+             * Created
+             * Format: date-time
+             */
+            created: string;
+            /**
+             * Failure
+             * @description Why the import failed, as text for a person.
+             */
+            failure?: string | null;
+            files: components["schemas"]["ImportCounts"];
+            /** Id */
+            id: string;
+            /** Provider */
+            provider: string;
+            /** Reference */
+            reference: string;
+            state: components["schemas"]["ImportState"];
+            /**
+             * Title
+             * @description Name of the pack, podcast or album.
+             */
+            title: string;
+            /**
+             * Updated
+             * Format: date-time
+             */
+            updated: string;
+        };
+        /**
+         * ImportCounts
+         * @description Number of files by state.
+         */
+        ImportCounts: {
+            /**
+             * Added
+             * @default 0
+             */
+            added?: number;
+            /**
+             * Duplicate
+             * @default 0
+             */
+            duplicate?: number;
+            /**
+             * Refused
+             * @default 0
+             */
+            refused?: number;
+            /**
+             * Skipped
+             * @default 0
+             */
+            skipped?: number;
+            /**
+             * Total
+             * @default 0
+             */
+            total?: number;
+            /**
+             * Waiting
+             * @default 0
+             */
+            waiting?: number;
+        };
+        /**
+         * ImportCreate
+         * @description Request body to import sounds.
+         */
+        ImportCreate: {
+            /**
+             * Collection
+             * @description Your collection to add the items to. Without it a pack, and any import of several files, gets
+             *     a collection of its own.
+             */
+            collection?: string | null;
+            /**
+             * Key
+             * @description Your API key of the provider, if it needs one. It is used for this request and not stored.
+             */
+            key?: string | null;
+            /** @description The kind of the items; without it each file's length decides. */
+            kind?: components["schemas"]["ItemKind"] | null;
+            /**
+             * Max Files
+             * @description At most so many files of a podcast or another list, the provider's first ones; a pack is
+             *     imported whole.
+             * @default 50
+             */
+            max_files?: number;
+            /**
+             * Provider
+             * @description `pack`, `http`, `podcast`, `archive`, `freesound`, or another one of this server.
+             */
+            provider: string;
+            /**
+             * Reference
+             * @description What to import: of `pack` the id of an upload whose parts were sent, else an address or an id
+             *     that the provider knows.
+             */
+            reference: string;
+            /**
+             * Tags
+             * @description Tags for every new item.
+             * @default []
+             */
+            tags?: string[];
+        };
+        /**
+         * ImportFile
+         * @description One file of an import.
+         */
+        ImportFile: {
+            /** Item */
+            item?: string | null;
+            /**
+             * Name
+             * @description Its name, in a pack with its folders.
+             */
+            name: string;
+            /** Position */
+            position: number;
+            /**
+             * Reason
+             * @description Why it was refused or skipped, as text for a person.
+             */
+            reason?: string | null;
+            state: components["schemas"]["ImportFileState"];
+        };
+        /**
+         * ImportFileState
+         * @description What became of one file of an import.
+         * @enum {string}
+         */
+        ImportFileState: "waiting" | "added" | "duplicate" | "refused" | "skipped";
+        /**
+         * ImportProvider
+         * @description A provider that this server has.
+         */
+        ImportProvider: {
+            /** Name */
+            name: string;
+            /**
+             * Needs Key
+             * @description Whether it needs your API key.
+             * @default false
+             */
+            needs_key?: boolean;
+            /**
+             * Title
+             * @description What it imports, as text for a person.
+             */
+            title: string;
+        };
+        /**
+         * ImportState
+         * @description The state of an import.
+         * @enum {string}
+         */
+        ImportState: "queued" | "running" | "finished" | "failed" | "cancelled";
+        /**
          * Invitation
          * @description An invitation without its secret, which only the response that creates it contains.
          */
@@ -2649,6 +3201,16 @@ export interface components {
              * Format: date-time
              */
             updated: string;
+        };
+        /**
+         * ItemAnswer
+         * @description The answer to whether an item has a tag.
+         */
+        ItemAnswer: {
+            /** @description Null takes an earlier answer back. */
+            answer: components["schemas"]["TagAnswer"] | null;
+            /** Item */
+            item: string;
         };
         /**
          * ItemEdit
@@ -2909,6 +3471,23 @@ export interface components {
             stem?: components["schemas"]["Stem"] | null;
         };
         /**
+         * LinearModel
+         * @description A logistic regression over the vectors of one space: confidence = σ(weights · x + bias).
+         */
+        LinearModel: {
+            /** Bias */
+            bias: number;
+            /** Space */
+            space: string;
+            /** Space Version */
+            space_version: string;
+            /**
+             * Weights
+             * @description `[components]`, for vectors of unit length.
+             */
+            weights: number[];
+        };
+        /**
          * LinkOpen
          * @description Request body to open a link: the caller's account becomes a viewer of the collection.
          */
@@ -2916,6 +3495,113 @@ export interface components {
             /** Secret */
             secret: string;
         };
+        /**
+         * Map
+         * @description A map of sounds.
+         *
+         *     While a layout is computed again, the points of the one before stay.
+         */
+        Map: {
+            /**
+             * Classes
+             * @description The classes by their number in the points.
+             * @default [
+             *       "kick",
+             *       "snare",
+             *       "clap",
+             *       "rim",
+             *       "closed_hat",
+             *       "open_hat",
+             *       "crash",
+             *       "ride",
+             *       "tom",
+             *       "percussion",
+             *       "bass",
+             *       "vocal",
+             *       "synth",
+             *       "loop",
+             *       "unknown"
+             *     ]
+             */
+            classes?: components["schemas"]["SoundClass"][];
+            /**
+             * Collection
+             * @description The collection whose samples it shows; null for all samples.
+             */
+            collection?: string | null;
+            /** Computed At */
+            computed_at?: string | null;
+            /**
+             * Labels
+             * @description At most 40, those with the most sounds first.
+             * @default []
+             */
+            labels?: components["schemas"]["MapLabel"][];
+            /** Name */
+            name: string;
+            /**
+             * Points
+             * @description Sounds that have a place; those that were deleted since count until it is computed again.
+             * @default 0
+             */
+            points?: number;
+            /**
+             * Reason
+             * @description Why it could not be computed, and what to do; or why it has no points.
+             */
+            reason?: string | null;
+            /** Seed */
+            seed: number;
+            state: components["schemas"]["MapState"];
+            /**
+             * Trustworthiness
+             * @description How far neighbours on the map are neighbours by sound, when it was computed: 1 if all are,
+             *     about 0.5 for places at random (Venna and Kaski, 2001; 15 neighbours).
+             */
+            trustworthiness?: number | null;
+        };
+        /**
+         * MapEdit
+         * @description Request body to create a map or to change what it shows.
+         */
+        MapEdit: {
+            /**
+             * Collection
+             * @description One of your collections; null for all your samples.
+             */
+            collection?: string | null;
+            /**
+             * Seed
+             * @default 0
+             */
+            seed?: number;
+        };
+        /**
+         * MapLabel
+         * @description The name of a region: the class that most of its sounds have.
+         */
+        MapLabel: {
+            /**
+             * Count
+             * @description How many sounds of this class are in the region.
+             */
+            count: number;
+            /**
+             * Text
+             * @description A sound class.
+             */
+            text: string;
+            /** X */
+            x: number;
+            /** Y */
+            y: number;
+        };
+        /**
+         * MapState
+         * @description Whether a map can be shown, and what is being done to it.
+         * @enum {string}
+         */
+        MapState: "waiting" | "computing" | "ready" | "failed";
         /**
          * Model
          * @description Weights of one network, and the workers that have them.
@@ -3075,6 +3761,13 @@ export interface components {
             /** Next */
             next?: string | null;
         };
+        /** Page[AnsweredItem] */
+        Page_AnsweredItem_: {
+            /** Items */
+            items: components["schemas"]["AnsweredItem"][];
+            /** Next */
+            next?: string | null;
+        };
         /** Page[Artifact] */
         Page_Artifact_: {
             /** Items */
@@ -3145,6 +3838,27 @@ export interface components {
             /** Next */
             next?: string | null;
         };
+        /** Page[ImportFile] */
+        Page_ImportFile_: {
+            /** Items */
+            items: components["schemas"]["ImportFile"][];
+            /** Next */
+            next?: string | null;
+        };
+        /** Page[ImportProvider] */
+        Page_ImportProvider_: {
+            /** Items */
+            items: components["schemas"]["ImportProvider"][];
+            /** Next */
+            next?: string | null;
+        };
+        /** Page[Import] */
+        Page_Import_: {
+            /** Items */
+            items: components["schemas"]["Import"][];
+            /** Next */
+            next?: string | null;
+        };
         /** Page[Item] */
         Page_Item_: {
             /** Items */
@@ -3156,6 +3870,13 @@ export interface components {
         Page_Job_: {
             /** Items */
             items: components["schemas"]["Job"][];
+            /** Next */
+            next?: string | null;
+        };
+        /** Page[Map] */
+        Page_Map_: {
+            /** Items */
+            items: components["schemas"]["Map"][];
             /** Next */
             next?: string | null;
         };
@@ -3360,6 +4081,36 @@ export interface components {
              * @default []
              */
             previews?: string[];
+        };
+        /**
+         * ProposalsConfirm
+         * @description Request body to confirm proposals: named ones, or all.
+         */
+        ProposalsConfirm: {
+            /**
+             * All
+             * @description Put the tag on the surest proposals, at most 2000 with one request. As nobody has listened
+             *     to each of them, the model does not learn from these.
+             */
+            all?: true | null;
+            /**
+             * Items
+             * @description Items that are not proposed are ignored; the others count as answered with yes.
+             */
+            items?: string[] | null;
+        };
+        /**
+         * ProposalsConfirmed
+         * @description How many proposals were confirmed.
+         */
+        ProposalsConfirmed: {
+            /** Confirmed */
+            confirmed: number;
+            /**
+             * Remaining
+             * @description Proposals that are left, by the model that was in use before.
+             */
+            remaining: number;
         };
         /**
          * QueueState
@@ -3576,6 +4327,8 @@ export interface components {
             attack?: number | null;
             /** Bpm */
             bpm?: number | null;
+            /** @description `file` for a tempo that the uploaded file states. Null if it is not recorded. */
+            bpm_source?: components["schemas"]["ClassSource"] | null;
             /** Brightness */
             brightness?: number | null;
             /** Camelot */
@@ -3591,6 +4344,7 @@ export interface components {
             item: components["schemas"]["Item"];
             /** Key */
             key?: string | null;
+            key_source?: components["schemas"]["ClassSource"] | null;
             /** Licence */
             licence?: string | null;
             /** Loudness */
@@ -3664,13 +4418,19 @@ export interface components {
         };
         /**
          * SearchTag
-         * @description A tag of an item.
+         * @description A tag of an item, or one that a taught tag proposes for it.
          */
         SearchTag: {
             /** Confidence */
             confidence?: number | null;
             /** Name */
             name: string;
+            /**
+             * Proposed
+             * @description Whether it is a proposal of a taught tag that nobody has confirmed.
+             * @default false
+             */
+            proposed?: boolean;
             source: components["schemas"]["ClassSource"];
         };
         /**
@@ -3943,6 +4703,20 @@ export interface components {
          */
         SubjectKind: "owner" | "item" | "collection" | "corpus" | "composition";
         /**
+         * TagAnswer
+         * @description Whether an item has a tag.
+         * @enum {string}
+         */
+        TagAnswer: "yes" | "no" | "skip";
+        /**
+         * TagAnswers
+         * @description Request body to answer whether items have a tag.
+         */
+        TagAnswers: {
+            /** Answers */
+            answers: components["schemas"]["ItemAnswer"][];
+        };
+        /**
          * TagCount
          * @description A custom tag and how many items have it.
          */
@@ -3961,6 +4735,73 @@ export interface components {
          * @enum {string}
          */
         TagEncoding: "cp1252" | "utf-8" | "cp1251" | "koi8-r" | "cp932" | "gb18030" | "cp950" | "cp949" | "cp1250" | "cp1253" | "cp1254" | "cp1255" | "cp1256" | "cp874";
+        /**
+         * TagProposal
+         * @description An item that a taught tag proposes, until its owner confirms it or says no.
+         */
+        TagProposal: {
+            /** Confidence */
+            confidence: number;
+            hit: components["schemas"]["SearchHit"];
+        };
+        /**
+         * TagProposals
+         * @description A page of proposals, the surest first.
+         */
+        TagProposals: {
+            /** Items */
+            items: components["schemas"]["TagProposal"][];
+            /**
+             * Next
+             * @description The `cursor` of the following page.
+             */
+            next?: string | null;
+            /**
+             * Total
+             * @description Number of proposals.
+             */
+            total: number;
+        };
+        /**
+         * TagQuestion
+         * @description An item of which the model knows least whether it has the tag.
+         */
+        TagQuestion: {
+            /** Confidence */
+            confidence: number;
+            hit: components["schemas"]["SearchHit"];
+        };
+        /**
+         * TagQuestions
+         * @description The most doubtful items, varied, the most doubtful first.
+         */
+        TagQuestions: {
+            /** Items */
+            items: components["schemas"]["TagQuestion"][];
+        };
+        /**
+         * TagScore
+         * @description How well a version predicts answers that it was not taught, by cross-validation.
+         *
+         *     The answers are split into five parts; each is predicted by a model taught with the other four.
+         */
+        TagScore: {
+            /**
+             * F1
+             * @description Harmonic mean of precision and recall.
+             */
+            f1: number;
+            /**
+             * Precision
+             * @description Share of the items predicted to have the tag whose answer is yes.
+             */
+            precision: number;
+            /**
+             * Recall
+             * @description Share of the items with the answer yes that are predicted to have the tag.
+             */
+            recall: number;
+        };
         /**
          * TaskInfo
          * @description A task that the server knows.
@@ -4046,6 +4887,156 @@ export interface components {
              * @description Workers of the task that are online.
              */
             workers: number;
+        };
+        /**
+         * TaughtTag
+         * @description A custom tag whose model learns from its owner's answers.
+         */
+        TaughtTag: {
+            /**
+             * Applies To New
+             * @description Whether sounds that arrive later are proposed.
+             * @default true
+             */
+            applies_to_new?: boolean;
+            /**
+             * Histogram
+             * @description How many of the owner's items have a confidence in each of 50 bins from 0 to 1; null before
+             *     the first version, and in lists of taught tags.
+             */
+            histogram?: number[] | null;
+            /** Name */
+            name: string;
+            /**
+             * Needed
+             * @description Yes-answers for items with a vector that are still missing of five.
+             */
+            needed: number;
+            /** No */
+            no: number;
+            /**
+             * Proposed
+             * @description Items at or above the threshold that have neither an answer nor the tag.
+             * @default 0
+             */
+            proposed?: number;
+            state: components["schemas"]["TaughtTagState"];
+            /**
+             * Threshold
+             * @description Items with at least this confidence are proposed; null before the first version.
+             */
+            threshold?: number | null;
+            /**
+             * Threshold Chosen
+             * @description Whether the owner chose the threshold; otherwise it is that of the version.
+             * @default false
+             */
+            threshold_chosen?: boolean;
+            /**
+             * Version
+             * @description The number of the version in use.
+             */
+            version?: number | null;
+            /**
+             * Versions
+             * @description The newest 50 versions, the newest first.
+             * @default []
+             */
+            versions?: components["schemas"]["TaughtTagVersion"][];
+            /** Yes */
+            yes: number;
+        };
+        /**
+         * TaughtTagEdit
+         * @description Request body to change a taught tag; absent fields stay as they are.
+         */
+        TaughtTagEdit: {
+            /** Applies To New */
+            applies_to_new?: boolean | null;
+            /**
+             * Threshold
+             * @description Null for the threshold of the version.
+             */
+            threshold?: number | null;
+            /**
+             * Version
+             * @description The number of a version to go back to. Answers and tags stay; the next answer makes a new
+             *     version of all of them.
+             */
+            version?: number | null;
+        };
+        /**
+         * TaughtTagFile
+         * @description A taught tag to share: its model, without items and answers.
+         */
+        TaughtTagFile: {
+            /**
+             * Format
+             * @default cratedig-taught-tag
+             * @constant
+             */
+            format?: "cratedig-taught-tag";
+            /**
+             * Format Version
+             * @default 1
+             * @constant
+             */
+            format_version?: 1;
+            /** Models */
+            models: components["schemas"]["LinearModel"][];
+            /** Name */
+            name: string;
+            /** Threshold */
+            threshold: number;
+            /**
+             * Version
+             * @description The number of the version that was shared.
+             */
+            version: number;
+        };
+        /**
+         * TaughtTagState
+         * @description Whether a taught tag has learnt enough to propose items.
+         * @enum {string}
+         */
+        TaughtTagState: "needs_examples" | "ready";
+        /**
+         * TaughtTagVersion
+         * @description The state of a taught tag's model after some answers.
+         */
+        TaughtTagVersion: {
+            /**
+             * Created At
+             * Format: date-time
+             */
+            created_at: string;
+            /**
+             * No
+             * @description No-answers that it learnt from.
+             */
+            no: number;
+            /** Number */
+            number: number;
+            /** @description Null with fewer than five answers of either kind. */
+            score?: components["schemas"]["TagScore"] | null;
+            /**
+             * Threshold
+             * @description The threshold with the highest expected F1 over the owner's items.
+             */
+            threshold: number;
+            /**
+             * Yes
+             * @description Yes-answers that it learnt from.
+             */
+            yes: number;
+        };
+        /**
+         * TaughtTags
+         * @description An owner's taught tags in alphabetical order.
+         */
+        TaughtTags: {
+            /** Items */
+            items: components["schemas"]["TaughtTag"][];
         };
         /**
          * TokenPair
@@ -6077,6 +7068,237 @@ export interface operations {
             503: components["responses"]["Refused503"];
         };
     };
+    get_imports: {
+        parameters: {
+            query?: {
+                /** @description Maximum rows of a page. */
+                limit?: number;
+                /** @description `next` of the previous page. */
+                cursor?: string | null;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Page_Import_"];
+                };
+            };
+            400: components["responses"]["Refused400"];
+            401: components["responses"]["Refused401"];
+            403: components["responses"]["Refused403"];
+            404: components["responses"]["Refused404"];
+            405: components["responses"]["Refused405"];
+            409: components["responses"]["Refused409"];
+            412: components["responses"]["Refused412"];
+            413: components["responses"]["Refused413"];
+            422: components["responses"]["Refused422"];
+            429: components["responses"]["Refused429"];
+            500: components["responses"]["Refused500"];
+            502: components["responses"]["Refused502"];
+            503: components["responses"]["Refused503"];
+        };
+    };
+    post_imports: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description Any text of your own: the same request with the same key is done once. */
+                "Idempotency-Key"?: string | null;
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                /**
+                 * @example {
+                 *       "provider": "archive",
+                 *       "reference": "gd1973-06-10",
+                 *       "tags": [
+                 *         "field recording"
+                 *       ]
+                 *     }
+                 */
+                "application/json": components["schemas"]["ImportCreate"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            202: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Import"];
+                };
+            };
+            400: components["responses"]["Refused400"];
+            401: components["responses"]["Refused401"];
+            403: components["responses"]["Refused403"];
+            404: components["responses"]["Refused404"];
+            405: components["responses"]["Refused405"];
+            409: components["responses"]["Refused409"];
+            412: components["responses"]["Refused412"];
+            413: components["responses"]["Refused413"];
+            422: components["responses"]["Refused422"];
+            429: components["responses"]["Refused429"];
+            500: components["responses"]["Refused500"];
+            502: components["responses"]["Refused502"];
+            503: components["responses"]["Refused503"];
+        };
+    };
+    get_imports_providers: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Page_ImportProvider_"];
+                };
+            };
+            400: components["responses"]["Refused400"];
+            401: components["responses"]["Refused401"];
+            403: components["responses"]["Refused403"];
+            404: components["responses"]["Refused404"];
+            405: components["responses"]["Refused405"];
+            409: components["responses"]["Refused409"];
+            412: components["responses"]["Refused412"];
+            413: components["responses"]["Refused413"];
+            422: components["responses"]["Refused422"];
+            429: components["responses"]["Refused429"];
+            500: components["responses"]["Refused500"];
+            502: components["responses"]["Refused502"];
+            503: components["responses"]["Refused503"];
+        };
+    };
+    get_imports_by_import_id: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                import_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Import"];
+                };
+            };
+            400: components["responses"]["Refused400"];
+            401: components["responses"]["Refused401"];
+            403: components["responses"]["Refused403"];
+            404: components["responses"]["Refused404"];
+            405: components["responses"]["Refused405"];
+            409: components["responses"]["Refused409"];
+            412: components["responses"]["Refused412"];
+            413: components["responses"]["Refused413"];
+            422: components["responses"]["Refused422"];
+            429: components["responses"]["Refused429"];
+            500: components["responses"]["Refused500"];
+            502: components["responses"]["Refused502"];
+            503: components["responses"]["Refused503"];
+        };
+    };
+    post_imports_by_import_id_cancel: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                import_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Import"];
+                };
+            };
+            400: components["responses"]["Refused400"];
+            401: components["responses"]["Refused401"];
+            403: components["responses"]["Refused403"];
+            404: components["responses"]["Refused404"];
+            405: components["responses"]["Refused405"];
+            409: components["responses"]["Refused409"];
+            412: components["responses"]["Refused412"];
+            413: components["responses"]["Refused413"];
+            422: components["responses"]["Refused422"];
+            429: components["responses"]["Refused429"];
+            500: components["responses"]["Refused500"];
+            502: components["responses"]["Refused502"];
+            503: components["responses"]["Refused503"];
+        };
+    };
+    get_imports_by_import_id_files: {
+        parameters: {
+            query?: {
+                state?: components["schemas"]["ImportFileState"] | null;
+                /** @description Rows of a page. */
+                limit?: number;
+                /** @description `next` of the page before. */
+                cursor?: string | null;
+            };
+            header?: never;
+            path: {
+                import_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Page_ImportFile_"];
+                };
+            };
+            400: components["responses"]["Refused400"];
+            401: components["responses"]["Refused401"];
+            403: components["responses"]["Refused403"];
+            404: components["responses"]["Refused404"];
+            405: components["responses"]["Refused405"];
+            409: components["responses"]["Refused409"];
+            412: components["responses"]["Refused412"];
+            413: components["responses"]["Refused413"];
+            422: components["responses"]["Refused422"];
+            429: components["responses"]["Refused429"];
+            500: components["responses"]["Refused500"];
+            502: components["responses"]["Refused502"];
+            503: components["responses"]["Refused503"];
+        };
+    };
     get_invitations: {
         parameters: {
             query?: never;
@@ -7057,6 +8279,209 @@ export interface operations {
         responses: {
             /** @description Successful Response */
             204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            400: components["responses"]["Refused400"];
+            401: components["responses"]["Refused401"];
+            403: components["responses"]["Refused403"];
+            404: components["responses"]["Refused404"];
+            405: components["responses"]["Refused405"];
+            409: components["responses"]["Refused409"];
+            412: components["responses"]["Refused412"];
+            413: components["responses"]["Refused413"];
+            422: components["responses"]["Refused422"];
+            429: components["responses"]["Refused429"];
+            500: components["responses"]["Refused500"];
+            502: components["responses"]["Refused502"];
+            503: components["responses"]["Refused503"];
+        };
+    };
+    get_maps: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Page_Map_"];
+                };
+            };
+            400: components["responses"]["Refused400"];
+            401: components["responses"]["Refused401"];
+            403: components["responses"]["Refused403"];
+            404: components["responses"]["Refused404"];
+            405: components["responses"]["Refused405"];
+            409: components["responses"]["Refused409"];
+            412: components["responses"]["Refused412"];
+            413: components["responses"]["Refused413"];
+            422: components["responses"]["Refused422"];
+            429: components["responses"]["Refused429"];
+            500: components["responses"]["Refused500"];
+            502: components["responses"]["Refused502"];
+            503: components["responses"]["Refused503"];
+        };
+    };
+    get_maps_by_name: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                name: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Map"];
+                };
+            };
+            400: components["responses"]["Refused400"];
+            401: components["responses"]["Refused401"];
+            403: components["responses"]["Refused403"];
+            404: components["responses"]["Refused404"];
+            405: components["responses"]["Refused405"];
+            409: components["responses"]["Refused409"];
+            412: components["responses"]["Refused412"];
+            413: components["responses"]["Refused413"];
+            422: components["responses"]["Refused422"];
+            429: components["responses"]["Refused429"];
+            500: components["responses"]["Refused500"];
+            502: components["responses"]["Refused502"];
+            503: components["responses"]["Refused503"];
+        };
+    };
+    put_maps_by_name: {
+        parameters: {
+            query?: {
+                /** @description Whether to compute a layout again that was computed, or failed. */
+                again?: boolean;
+            };
+            header?: never;
+            path: {
+                name: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                /**
+                 * @example {
+                 *       "collection": null,
+                 *       "seed": 7
+                 *     }
+                 */
+                "application/json": components["schemas"]["MapEdit"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Map"];
+                };
+            };
+            /** @description The map is new. */
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Map"];
+                };
+            };
+            400: components["responses"]["Refused400"];
+            401: components["responses"]["Refused401"];
+            403: components["responses"]["Refused403"];
+            404: components["responses"]["Refused404"];
+            405: components["responses"]["Refused405"];
+            409: components["responses"]["Refused409"];
+            412: components["responses"]["Refused412"];
+            413: components["responses"]["Refused413"];
+            422: components["responses"]["Refused422"];
+            429: components["responses"]["Refused429"];
+            500: components["responses"]["Refused500"];
+            502: components["responses"]["Refused502"];
+            503: components["responses"]["Refused503"];
+        };
+    };
+    delete_maps_by_name: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                name: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            400: components["responses"]["Refused400"];
+            401: components["responses"]["Refused401"];
+            403: components["responses"]["Refused403"];
+            404: components["responses"]["Refused404"];
+            405: components["responses"]["Refused405"];
+            409: components["responses"]["Refused409"];
+            412: components["responses"]["Refused412"];
+            413: components["responses"]["Refused413"];
+            422: components["responses"]["Refused422"];
+            429: components["responses"]["Refused429"];
+            500: components["responses"]["Refused500"];
+            502: components["responses"]["Refused502"];
+            503: components["responses"]["Refused503"];
+        };
+    };
+    get_maps_by_name_points: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description The ETag of points that you have. */
+                "if-none-match"?: string | null;
+            };
+            path: {
+                name: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The points; `docs/maps.md` describes the bytes. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/octet-stream": string;
+                };
+            };
+            /** @description Not modified: the points still have the ETag of the request. */
+            304: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -8181,6 +9606,523 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["Page_TaskInfo_"];
+                };
+            };
+            400: components["responses"]["Refused400"];
+            401: components["responses"]["Refused401"];
+            403: components["responses"]["Refused403"];
+            404: components["responses"]["Refused404"];
+            405: components["responses"]["Refused405"];
+            409: components["responses"]["Refused409"];
+            412: components["responses"]["Refused412"];
+            413: components["responses"]["Refused413"];
+            422: components["responses"]["Refused422"];
+            429: components["responses"]["Refused429"];
+            500: components["responses"]["Refused500"];
+            502: components["responses"]["Refused502"];
+            503: components["responses"]["Refused503"];
+        };
+    };
+    get_taught_tags: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["TaughtTags"];
+                };
+            };
+            400: components["responses"]["Refused400"];
+            401: components["responses"]["Refused401"];
+            403: components["responses"]["Refused403"];
+            404: components["responses"]["Refused404"];
+            405: components["responses"]["Refused405"];
+            409: components["responses"]["Refused409"];
+            412: components["responses"]["Refused412"];
+            413: components["responses"]["Refused413"];
+            422: components["responses"]["Refused422"];
+            429: components["responses"]["Refused429"];
+            500: components["responses"]["Refused500"];
+            502: components["responses"]["Refused502"];
+            503: components["responses"]["Refused503"];
+        };
+    };
+    post_taught_tags_import: {
+        parameters: {
+            query?: {
+                /** @description The name of the tag; that in the file by default. */
+                name?: string | null;
+            };
+            header?: {
+                /** @description Any text of your own: the same request with the same key is done once. */
+                "Idempotency-Key"?: string | null;
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                /**
+                 * @example {
+                 *       "format": "cratedig-taught-tag",
+                 *       "format_version": 1,
+                 *       "models": [
+                 *         {
+                 *           "bias": -0.5,
+                 *           "space": "sample",
+                 *           "space_version": "kits-1",
+                 *           "weights": [
+                 *             2.5,
+                 *             -1.25
+                 *           ]
+                 *         }
+                 *       ],
+                 *       "name": "dusty",
+                 *       "threshold": 0.6,
+                 *       "version": 3
+                 *     }
+                 */
+                "application/json": components["schemas"]["TaughtTagFile"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["TaughtTag"];
+                };
+            };
+            /** @description Created */
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["TaughtTag"];
+                };
+            };
+            400: components["responses"]["Refused400"];
+            401: components["responses"]["Refused401"];
+            403: components["responses"]["Refused403"];
+            404: components["responses"]["Refused404"];
+            405: components["responses"]["Refused405"];
+            409: components["responses"]["Refused409"];
+            412: components["responses"]["Refused412"];
+            413: components["responses"]["Refused413"];
+            422: components["responses"]["Refused422"];
+            429: components["responses"]["Refused429"];
+            500: components["responses"]["Refused500"];
+            502: components["responses"]["Refused502"];
+            503: components["responses"]["Refused503"];
+        };
+    };
+    get_taught_tags_by_tag: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                tag: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["TaughtTag"];
+                };
+            };
+            400: components["responses"]["Refused400"];
+            401: components["responses"]["Refused401"];
+            403: components["responses"]["Refused403"];
+            404: components["responses"]["Refused404"];
+            405: components["responses"]["Refused405"];
+            409: components["responses"]["Refused409"];
+            412: components["responses"]["Refused412"];
+            413: components["responses"]["Refused413"];
+            422: components["responses"]["Refused422"];
+            429: components["responses"]["Refused429"];
+            500: components["responses"]["Refused500"];
+            502: components["responses"]["Refused502"];
+            503: components["responses"]["Refused503"];
+        };
+    };
+    put_taught_tags_by_tag: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                tag: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["TaughtTag"];
+                };
+            };
+            /** @description Created */
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["TaughtTag"];
+                };
+            };
+            400: components["responses"]["Refused400"];
+            401: components["responses"]["Refused401"];
+            403: components["responses"]["Refused403"];
+            404: components["responses"]["Refused404"];
+            405: components["responses"]["Refused405"];
+            409: components["responses"]["Refused409"];
+            412: components["responses"]["Refused412"];
+            413: components["responses"]["Refused413"];
+            422: components["responses"]["Refused422"];
+            429: components["responses"]["Refused429"];
+            500: components["responses"]["Refused500"];
+            502: components["responses"]["Refused502"];
+            503: components["responses"]["Refused503"];
+        };
+    };
+    delete_taught_tags_by_tag: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                tag: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            400: components["responses"]["Refused400"];
+            401: components["responses"]["Refused401"];
+            403: components["responses"]["Refused403"];
+            404: components["responses"]["Refused404"];
+            405: components["responses"]["Refused405"];
+            409: components["responses"]["Refused409"];
+            412: components["responses"]["Refused412"];
+            413: components["responses"]["Refused413"];
+            422: components["responses"]["Refused422"];
+            429: components["responses"]["Refused429"];
+            500: components["responses"]["Refused500"];
+            502: components["responses"]["Refused502"];
+            503: components["responses"]["Refused503"];
+        };
+    };
+    patch_taught_tags_by_tag: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                tag: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                /**
+                 * @example {
+                 *       "applies_to_new": false,
+                 *       "threshold": 0.8
+                 *     }
+                 */
+                "application/json": components["schemas"]["TaughtTagEdit"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["TaughtTag"];
+                };
+            };
+            400: components["responses"]["Refused400"];
+            401: components["responses"]["Refused401"];
+            403: components["responses"]["Refused403"];
+            404: components["responses"]["Refused404"];
+            405: components["responses"]["Refused405"];
+            409: components["responses"]["Refused409"];
+            412: components["responses"]["Refused412"];
+            413: components["responses"]["Refused413"];
+            422: components["responses"]["Refused422"];
+            429: components["responses"]["Refused429"];
+            500: components["responses"]["Refused500"];
+            502: components["responses"]["Refused502"];
+            503: components["responses"]["Refused503"];
+        };
+    };
+    get_taught_tags_by_tag_answers: {
+        parameters: {
+            query?: {
+                answer?: components["schemas"]["TagAnswer"] | null;
+                /** @description Maximum rows of a page. */
+                limit?: number;
+                /** @description `next` of the previous page. */
+                cursor?: string | null;
+            };
+            header?: never;
+            path: {
+                tag: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Page_AnsweredItem_"];
+                };
+            };
+            400: components["responses"]["Refused400"];
+            401: components["responses"]["Refused401"];
+            403: components["responses"]["Refused403"];
+            404: components["responses"]["Refused404"];
+            405: components["responses"]["Refused405"];
+            409: components["responses"]["Refused409"];
+            412: components["responses"]["Refused412"];
+            413: components["responses"]["Refused413"];
+            422: components["responses"]["Refused422"];
+            429: components["responses"]["Refused429"];
+            500: components["responses"]["Refused500"];
+            502: components["responses"]["Refused502"];
+            503: components["responses"]["Refused503"];
+        };
+    };
+    post_taught_tags_by_tag_answers: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description Any text of your own: the same request with the same key is done once. */
+                "Idempotency-Key"?: string | null;
+            };
+            path: {
+                tag: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                /**
+                 * @example {
+                 *       "answers": [
+                 *         {
+                 *           "answer": "yes",
+                 *           "item": "01920000-0000-7000-8000-000000000001"
+                 *         }
+                 *       ]
+                 *     }
+                 */
+                "application/json": components["schemas"]["TagAnswers"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["TaughtTag"];
+                };
+            };
+            400: components["responses"]["Refused400"];
+            401: components["responses"]["Refused401"];
+            403: components["responses"]["Refused403"];
+            404: components["responses"]["Refused404"];
+            405: components["responses"]["Refused405"];
+            409: components["responses"]["Refused409"];
+            412: components["responses"]["Refused412"];
+            413: components["responses"]["Refused413"];
+            422: components["responses"]["Refused422"];
+            429: components["responses"]["Refused429"];
+            500: components["responses"]["Refused500"];
+            502: components["responses"]["Refused502"];
+            503: components["responses"]["Refused503"];
+        };
+    };
+    get_taught_tags_by_tag_file: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                tag: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["TaughtTagFile"];
+                };
+            };
+            400: components["responses"]["Refused400"];
+            401: components["responses"]["Refused401"];
+            403: components["responses"]["Refused403"];
+            404: components["responses"]["Refused404"];
+            405: components["responses"]["Refused405"];
+            409: components["responses"]["Refused409"];
+            412: components["responses"]["Refused412"];
+            413: components["responses"]["Refused413"];
+            422: components["responses"]["Refused422"];
+            429: components["responses"]["Refused429"];
+            500: components["responses"]["Refused500"];
+            502: components["responses"]["Refused502"];
+            503: components["responses"]["Refused503"];
+        };
+    };
+    get_taught_tags_by_tag_proposals: {
+        parameters: {
+            query?: {
+                /** @description Rows of a page. */
+                limit?: number;
+                /** @description `next` of the page before. */
+                cursor?: string | null;
+            };
+            header?: never;
+            path: {
+                tag: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["TagProposals"];
+                };
+            };
+            400: components["responses"]["Refused400"];
+            401: components["responses"]["Refused401"];
+            403: components["responses"]["Refused403"];
+            404: components["responses"]["Refused404"];
+            405: components["responses"]["Refused405"];
+            409: components["responses"]["Refused409"];
+            412: components["responses"]["Refused412"];
+            413: components["responses"]["Refused413"];
+            422: components["responses"]["Refused422"];
+            429: components["responses"]["Refused429"];
+            500: components["responses"]["Refused500"];
+            502: components["responses"]["Refused502"];
+            503: components["responses"]["Refused503"];
+        };
+    };
+    post_taught_tags_by_tag_proposals_confirm: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description Any text of your own: the same request with the same key is done once. */
+                "Idempotency-Key"?: string | null;
+            };
+            path: {
+                tag: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                /**
+                 * @example {
+                 *       "items": [
+                 *         "01920000-0000-7000-8000-000000000001"
+                 *       ]
+                 *     }
+                 */
+                "application/json": components["schemas"]["ProposalsConfirm"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ProposalsConfirmed"];
+                };
+            };
+            400: components["responses"]["Refused400"];
+            401: components["responses"]["Refused401"];
+            403: components["responses"]["Refused403"];
+            404: components["responses"]["Refused404"];
+            405: components["responses"]["Refused405"];
+            409: components["responses"]["Refused409"];
+            412: components["responses"]["Refused412"];
+            413: components["responses"]["Refused413"];
+            422: components["responses"]["Refused422"];
+            429: components["responses"]["Refused429"];
+            500: components["responses"]["Refused500"];
+            502: components["responses"]["Refused502"];
+            503: components["responses"]["Refused503"];
+        };
+    };
+    get_taught_tags_by_tag_questions: {
+        parameters: {
+            query?: {
+                /** @description Questions. */
+                limit?: number;
+            };
+            header?: never;
+            path: {
+                tag: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["TagQuestions"];
                 };
             };
             400: components["responses"]["Refused400"];

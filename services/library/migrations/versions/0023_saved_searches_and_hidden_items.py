@@ -1,10 +1,10 @@
-"""Saved searches, and what each of them found last."""
+"""Saved searches, what each of them found last, and deletions that can be undone."""
 
 import sqlalchemy as sa
 from alembic import op
 
-revision = "0018"
-down_revision = "0015"
+revision = "0023"
+down_revision = "0022"
 
 
 def upgrade() -> None:
@@ -47,3 +47,13 @@ def upgrade() -> None:
         sa.Column("revision", sa.BigInteger(), nullable=False),
         sa.PrimaryKeyConstraint("owner", name=op.f("pk_saved_search_revisions")),
     )
+    op.add_column(
+        "deletions", sa.Column("hidden", sa.Boolean(), nullable=False, server_default=sa.false())
+    )
+    op.add_column(
+        "deletions", sa.Column("has_work", sa.Boolean(), nullable=False, server_default=sa.false())
+    )
+    op.add_column("deletions", sa.Column("due", moment, nullable=True))
+    op.add_column("deletions", sa.Column("sha256", sa.String(), nullable=True))
+    op.create_index("ix_deletions_page", "deletions", ["owner", "hidden", "created", "id"])
+    op.create_index("ix_deletions_due", "deletions", ["due"])

@@ -1,0 +1,1 @@
+"""Providers: each finds the files that a reference means."""
