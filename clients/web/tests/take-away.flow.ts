@@ -136,7 +136,7 @@ test("sounds are taken away as files and as bundles", { timeout: 600_000 }, asyn
   // The files of one sound, on a phone too.
   await page.locator(".crate-row").first().click();
   await page.getByRole("button", { name: "Export", exact: true }).click();
-  await dialog.getByRole("button", { name: "Files" }).click();
+  await dialog.getByRole("button", { name: "Files", exact: true }).click();
   const flac = await downloaded(page, () =>
     dialog.getByRole("button", { name: "Save FLAC, as Cratedig stores it" }).click(),
   );
