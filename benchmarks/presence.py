@@ -13,6 +13,7 @@ import numpy as np
 import soundfile
 
 from benchmarks.environments import few, test_data
+from contracts.items import ArtifactKind
 from contracts.music import Stem
 from contracts.separation import SeparationParams
 from kit.arrays import AudioBlock
@@ -80,7 +81,11 @@ def main() -> None:
             song = write_audio(folder / "song.flac", np.clip(case.audio, -1, 1), case.rate)
             job = single_job(folder, [audio_input(song)])
             handle(SeparationParams(previews=False), job, engine)
-            stem = next(output.path for output in job.outputs if output.stem is Stem.VOCALS)
+            stem = next(
+                output.path
+                for output in job.outputs
+                if output.kind is ArtifactKind.STEM and output.stem is Stem.VOCALS
+            )
             believed = absence(stem, song, Stem.VOCALS) is None
         key = (case.group, case.voice)
         totals[key] = totals.get(key, 0) + 1

@@ -43,6 +43,7 @@ from benchmarks.transcribe_cases import (
     unsung,
 )
 from benchmarks.transcribe_weights import write_npz
+from contracts.items import ArtifactKind
 from contracts.music import Stem
 from contracts.separation import SeparationParams
 from contracts.transcribe import TranscribeParams
@@ -103,7 +104,9 @@ def stems(path: Path, folder: Path, service: WorkerService, engine: Any) -> dict
     folder.mkdir()
     job = single_job(folder, [audio_input(path)])
     run(job, SeparationParams(), service, engine)
-    return {str(output.stem): output.path for output in job.outputs if output.stem}
+    return {
+        str(output.stem): output.path for output in job.outputs if output.kind is ArtifactKind.STEM
+    }
 
 
 def lyrics_of(

@@ -9,6 +9,7 @@ import { afterAll, beforeAll, expect, test } from "vitest";
 const MAX_FIRST_JS = 180_000;
 const MAX_FIRST_CSS = 18_000;
 const MAX_TRACK_JS = 70_000;
+const MAX_MAP_JS = 45_000;
 
 let folder: string;
 
@@ -40,6 +41,11 @@ test("the first load is within its budget", () => {
 
 test("a track adds little", () => {
   expect(compressed(/^track-.*\.js$/)).toBeLessThan(MAX_TRACK_JS);
+});
+
+test("a map adds little", () => {
+  expect(compressed(/^map-.*\.js$/)).toBeGreaterThan(0);
+  expect(compressed(/^map-.*\.js$/)).toBeLessThan(MAX_MAP_JS);
 });
 
 test("the page has no inline script, and its theme is set before anything is painted", () => {

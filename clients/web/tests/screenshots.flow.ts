@@ -12,6 +12,8 @@ import { startServer, type Server } from "./support/server";
 const FOLDER = "test-results/screens";
 const PLACES = [
   "crate",
+  "crate/teach",
+  "map",
   "tracks",
   "activity",
   "settings/account",

@@ -63,15 +63,26 @@ export async function renameCollection(collection: Collection, name: string): Pr
 }
 
 /** Add sounds to a collection, undoably. */
-export async function collect(collection: Collection, hits: readonly SearchHit[]): Promise<void> {
+export function collect(collection: Collection, hits: readonly SearchHit[]): Promise<void> {
+  return collectItems(
+    collection,
+    hits.map((hit) => hit.item.id),
+  );
+}
+
+/** Add items to a collection, undoably. */
+export async function collectItems(
+  collection: Collection,
+  items: readonly string[],
+): Promise<void> {
   // Undo takes out what was added, and not what was there before.
   let added: string[] = [];
-  const label = `${plural(hits.length, "sound")} in ${collection.name}`;
+  const label = `${plural(items.length, "sound")} in ${collection.name}`;
   const isDone = await perform({
     label,
     apply: async () => {
       const held = await itemsOf(collection);
-      added = hits.map((hit) => hit.item.id).filter((id) => !held.has(id));
+      added = items.filter((id) => !held.has(id));
       await change(collection, "add", added);
     },
     revert: () => change(collection, "remove", added),

@@ -41,6 +41,7 @@ export function Choices({
   more,
   onToggle,
   onSounds,
+  actionOf,
 }: {
   choices: readonly Choice[];
   chosen: readonly string[];
@@ -51,6 +52,8 @@ export function Choices({
   onToggle: (value: string) => void;
   /** Takes sounds that are dropped on a value. */
   onSounds?: (value: string, hits: SearchHit[]) => void;
+  /** Returns what stands beside a value that is chosen. */
+  actionOf?: (value: string) => ReactNode;
 }) {
   const [isOpen, setIsOpen] = useState(false);
   const first = choices.slice(0, shown);
@@ -59,16 +62,21 @@ export function Choices({
   const listed = isOpen ? choices : [...first, ...rest.filter((c) => chosen.includes(c.value))];
   return (
     <>
-      {listed.map((choice) => (
-        <CheckRow
-          key={choice.value}
-          label={choice.label}
-          count={choice.count}
-          checked={chosen.includes(choice.value)}
-          onToggle={() => onToggle(choice.value)}
-          {...(onSounds && { onSounds: (hits: SearchHit[]) => onSounds(choice.value, hits) })}
-        />
-      ))}
+      {listed.map((choice) => {
+        const isChosen = chosen.includes(choice.value);
+        return (
+          <div key={choice.value} className="choice">
+            <CheckRow
+              label={choice.label}
+              count={choice.count}
+              checked={isChosen}
+              onToggle={() => onToggle(choice.value)}
+              {...(onSounds && { onSounds: (hits: SearchHit[]) => onSounds(choice.value, hits) })}
+            />
+            {isChosen && actionOf?.(choice.value)}
+          </div>
+        );
+      })}
       {(hidden.length > 0 || (isOpen && rest.length > 0)) && (
         <button type="button" className="facet-more" onClick={() => setIsOpen(!isOpen)}>
           {isOpen ? "Fewer" : `${hidden.length} more ${more}`}

@@ -1,6 +1,8 @@
 /** The facet column: which sounds the list holds, with how many each choice would give. */
 
 import { keepPreviousData, useQuery } from "@tanstack/react-query";
+import { Icon } from "../parts/icon";
+import { Link } from "../parts/link";
 import { Segmented } from "../parts/segmented";
 import { readFacets } from "./client";
 import { CollectionsFacet } from "./collections-facet";
@@ -14,6 +16,7 @@ import { CLASSES, className, limitsText } from "./texts";
 import type { Facets as Counts } from "./types";
 import type { Crate } from "./use-crate";
 import { editSounds } from "./editing";
+import { teachAddress } from "../teach/address";
 
 const TEMPO: RangeScale = { min: 40, max: 220, logarithmic: false, decimals: 0, unit: "BPM" };
 const LENGTH: RangeScale = { min: 0.02, max: 60, logarithmic: true, decimals: 2, unit: "s" };
@@ -148,6 +151,16 @@ function TagFacet({ crate, counts }: { crate: Crate; counts: Counts | undefined 
         chosen={tags}
         shown={TAGS_SHOWN}
         more="tags"
+        actionOf={(tag) => (
+          <Link
+            className="icon-btn small"
+            href={teachAddress(tag)}
+            aria-label={`Teach ${tag}`}
+            title="Teach"
+          >
+            <Icon name="wand" />
+          </Link>
+        )}
         onToggle={(value) => crate.setFilters({ tags: toggled(tags, value) })}
         onSounds={(tag, hits) => {
           const edit = { hits, change: { addTags: [tag] }, label: `Tag ${tag} added` };

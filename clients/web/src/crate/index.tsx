@@ -16,7 +16,9 @@ import { Grid, useMedia, type GridHandle } from "./grid";
 import { Inspector } from "./inspector";
 import { ListBar } from "./list-bar";
 import { PickDialog } from "./pick-dialog";
+import { useSwapKeys } from "./swap";
 import { tagsQuery } from "./tags-data";
+import { TeachDialog } from "./teach-dialog";
 import { addToTray } from "./tray-data";
 import { useCrate, type Crate as CrateState } from "./use-crate";
 import { useCrateKeys } from "./use-crate-keys";
@@ -25,7 +27,7 @@ import { useSongName } from "./use-song-name";
 
 const INSPECTOR = "cratedig.inspector-folded";
 
-type Overlay = "none" | "tag" | "collect" | "filters" | "inspector";
+type Overlay = "none" | "tag" | "collect" | "teach" | "filters" | "inspector";
 
 export function Crate() {
   const crate = useCrate();
@@ -42,6 +44,7 @@ export function Crate() {
     onTray: toTray,
     onTag: () => setOverlay("tag"),
     onCollect: () => setOverlay("collect"),
+    onTeach: () => setOverlay("teach"),
     onInspector: () => {
       localStorage.setItem(INSPECTOR, isFolded ? "0" : "1");
       setIsFolded(!isFolded);
@@ -49,6 +52,7 @@ export function Crate() {
     onLike: () => likeCurrent(crate),
     onClose: () => setOverlay("none"),
   });
+  useSwapKeys();
   useNeighbours(crate);
   const hasNews = useNews(crate, () => grid.current?.isAtTop() ?? true);
   const isEmpty =
@@ -85,6 +89,7 @@ export function Crate() {
           onFilters={() => setOverlay("filters")}
           onTag={() => setOverlay("tag")}
           onCollect={() => setOverlay("collect")}
+          onTeach={() => setOverlay("teach")}
         />
         {isEmpty ? (
           <Empty crate={crate} chips={chips} />
@@ -111,6 +116,7 @@ export function Crate() {
         </aside>
       )}
       {overlay === "tag" && <TagDialog crate={crate} onClose={() => setOverlay("none")} />}
+      {overlay === "teach" && <TeachDialog crate={crate} onClose={() => setOverlay("none")} />}
       {overlay === "collect" && <CollectDialog crate={crate} onClose={() => setOverlay("none")} />}
     </main>
   );

@@ -18,8 +18,9 @@ import { className, confidenceText, isConfirmed, isDoubtful, levelText } from ".
 import type { SearchHit } from "./types";
 import type { Crate } from "./use-crate";
 import { useSongName } from "./use-song-name";
+import { giveAnswers } from "../teach/answers";
 import { editSounds } from "./editing";
-import type { ItemChange } from "./item-changes";
+import { answered, type ItemChange } from "./item-changes";
 
 export function Inspector({
   crate,
@@ -45,6 +46,16 @@ export function Inspector({
     void editSounds({ hits: [hit], change, label }, (items, patch) =>
       crate.pages.patch(items, patch),
     );
+  };
+  const answer = (tag: string, given: "yes" | "no"): void => {
+    const name = baseName(hit.item.name);
+    void giveAnswers(tag, new Map([[hit.item.id, given]]), {
+      label: given === "yes" ? `${name} is ${tag}` : `${name} is not ${tag}`,
+      onShow: (answers) =>
+        crate.pages.patch(answers.keys(), (row) =>
+          answered(row, hit, tag, answers.get(row.item.id) ?? null),
+        ),
+    });
   };
   const open = collections.data?.find((one) => one.id === crate.filters.collection);
   return (
@@ -113,7 +124,7 @@ export function Inspector({
             onRating={(rating) => edit({ rating }, rating ? `Rated ${rating}` : "Rating removed")}
           />
         </h3>
-        <SoundTags hit={hit} onAdd={onTag} onEdit={edit} />
+        <SoundTags hit={hit} onAdd={onTag} onEdit={edit} onAnswer={answer} />
       </section>
       {hit.item.kind === "sample" && <Similar item={hit.item.id} onAll={onLike} />}
     </>

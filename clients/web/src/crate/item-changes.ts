@@ -33,6 +33,22 @@ export function changed(hit: SearchHit, change: ItemChange): SearchHit {
   return { ...hit, favourite, rating, tags };
 }
 
+/** Return a row after the answer to whether a taught tag fits; `before` is the row without one. */
+export function answered(
+  hit: SearchHit,
+  before: SearchHit,
+  tag: string,
+  answer: "yes" | "no" | "skip" | null,
+): SearchHit {
+  const isOf = (other: { readonly name: string }): boolean => folded(other.name) === folded(tag);
+  const others = (hit.tags ?? []).filter((other) => !isOf(other));
+  if (answer === "no") return { ...hit, tags: others };
+  if (answer === "yes") {
+    return { ...hit, tags: [...others, { name: tag, source: "user", confidence: null }] };
+  }
+  return { ...hit, tags: [...others, ...(before.tags ?? []).filter(isOf)] };
+}
+
 /** Return the change that takes a change of a row back. */
 export function inverse(hit: SearchHit, change: ItemChange): ItemChange {
   const addTags = (change.removeTags ?? []).filter((name) => hasTag(hit, name));

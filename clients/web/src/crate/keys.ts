@@ -17,6 +17,7 @@ export const CRATE_KEYS: readonly KeyEntry[] = [
   act("crate-tag", ["T"], "Tag"),
   act("crate-collect", ["C"], "Add to a collection"),
   act("crate-hide", ["D"], "Hide"),
+  act("crate-teach", ["Shift+T"], "Teach a tag with these examples"),
   act("crate-like", ["."], "Sounds like this"),
   act("crate-rating-1", ["Alt+1"], "Rate 1"),
   act("crate-rating-2", ["Alt+2"], "Rate 2"),
@@ -28,6 +29,8 @@ export const CRATE_KEYS: readonly KeyEntry[] = [
   act("crate-save", ["Ctrl+S"], "Save the sound"),
   act("crate-auto-play", ["P"], "Play while moving, on or off"),
   act("crate-inspector", ["I"], "Show or hide the inspector"),
+  act("swap-next", ["N"], "Swap the lit pad for its next neighbour"),
+  act("swap-previous", ["Shift+N"], "Swap the lit pad for its previous neighbour"),
   { command: "pads", chords: ["K"], label: "Play the pads, on or off", place: "everywhere" },
 ];
 

@@ -20,6 +20,7 @@ export function ListBar({
   onFilters,
   onTag,
   onCollect,
+  onTeach,
 }: {
   crate: Crate;
   chips: readonly FilterChip[];
@@ -29,6 +30,7 @@ export function ListBar({
   onFilters: () => void;
   onTag: () => void;
   onCollect: () => void;
+  onTeach: () => void;
 }) {
   const count = countRows(crate.selected);
   return (
@@ -39,7 +41,7 @@ export function ListBar({
         {chips.length > 0 && chips.length}
       </button>
       {count > 1 ? (
-        <Selection crate={crate} count={count} onTag={onTag} onCollect={onCollect} />
+        <Selection {...{ crate, count, onTag, onCollect, onTeach }} />
       ) : (
         <Filtered crate={crate} chips={chips} hasNews={hasNews} />
       )}
@@ -120,17 +122,20 @@ function Selection({
   count,
   onTag,
   onCollect,
+  onTeach,
 }: {
   crate: Crate;
   count: number;
   onTag: () => void;
   onCollect: () => void;
+  onTeach: () => void;
 }) {
   const favouriteTip = useTooltip("crate-favourite");
   const tagTip = useTooltip("crate-tag");
   const collectTip = useTooltip("crate-collect");
   const hideTip = useTooltip("crate-hide");
   const exportTip = useTooltip("export");
+  const teachTip = useTooltip("crate-teach");
   const isTooMany = count > crate.targetCount;
   return (
     <>
@@ -151,6 +156,9 @@ function Selection({
       </button>
       <button type="button" className="btn small" title={collectTip} onClick={onCollect}>
         Collect
+      </button>
+      <button type="button" className="btn small" title={teachTip} onClick={onTeach}>
+        Teach
       </button>
       <button type="button" className="btn small" title={hideTip} onClick={() => void crate.hide()}>
         Hide

@@ -1,6 +1,6 @@
 /** A short dialog that picks a name from a list, or makes a new one: tags and collections. */
 
-import { useId, useState } from "react";
+import { useId, useState, type ReactNode } from "react";
 import { Dialog } from "../parts/dialog";
 
 export interface Pick {
@@ -16,6 +16,7 @@ export function PickDialog({
   onPick,
   onCreate,
   onClose,
+  children,
 }: {
   label: string;
   picks: readonly Pick[];
@@ -24,6 +25,8 @@ export function PickDialog({
   onPick: (id: string) => void;
   onCreate: (name: string) => void;
   onClose: () => void;
+  /** Stands between the field and the list. */
+  children?: ReactNode;
 }) {
   const [text, setText] = useState("");
   const [at, setAt] = useState(0);
@@ -65,6 +68,7 @@ export function PickDialog({
         />
         <span className="kbd">Esc</span>
       </div>
+      {children}
       <div id={list} role="listbox" aria-label={label} className="pick-list">
         {rows.map((row, index) => (
           <div

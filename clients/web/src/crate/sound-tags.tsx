@@ -1,8 +1,12 @@
 /** The tags of a sound: yours as solid chips, the machine's as dashed proposals to judge. */
 
+import { useQuery } from "@tanstack/react-query";
 import { useKeyLabel } from "../keys/commands";
 import { Icon } from "../parts/icon";
-import { hasTag, type ItemChange } from "./item-changes";
+import { Link } from "../parts/link";
+import { taughtTagsQuery } from "../teach/data";
+import { teachAddress } from "../teach/address";
+import { folded, hasTag, type ItemChange } from "./item-changes";
 import { confidenceText } from "./texts";
 import type { SearchHit } from "./types";
 
@@ -13,11 +17,15 @@ export function SoundTags({
   hit,
   onAdd,
   onEdit,
+  onAnswer,
 }: {
   hit: SearchHit;
   onAdd: () => void;
   onEdit: (change: ItemChange, label: string) => void;
+  /** Answers whether a taught tag fits. */
+  onAnswer: (tag: string, answer: "yes" | "no") => void;
 }) {
+  const taught = new Set((useQuery(taughtTagsQuery).data ?? []).map(({ name }) => folded(name)));
   const cap = useKeyLabel("crate-tag");
   const tags = hit.tags ?? [];
   const own = tags.filter((tag) => tag.source === "user");
@@ -28,7 +36,9 @@ export function SoundTags({
     <ul className="sound-tags" aria-label="Tags">
       {own.map((tag) => (
         <li key={tag.name} className="chip">
-          {tag.name}
+          <Link href={teachAddress(tag.name)} title={`Teach ${tag.name}`}>
+            {tag.name}
+          </Link>
           <button
             type="button"
             aria-label={`Remove the tag ${tag.name}`}
@@ -40,15 +50,33 @@ export function SoundTags({
       ))}
       {proposals.map((tag) => (
         <li key={tag.name} className="chip proposal">
-          {tag.name}
+          {taught.has(folded(tag.name)) ? (
+            <Link href={teachAddress(tag.name)} title={`Teach ${tag.name}`}>
+              {tag.name}
+            </Link>
+          ) : (
+            tag.name
+          )}
           {tag.confidence != null && ` ${confidenceText(tag.confidence).replace(/^0/, "")}`}
           <button
             type="button"
             aria-label={`Yes, ${tag.name}`}
-            onClick={() => onEdit({ addTags: [tag.name] }, `Tag ${tag.name} confirmed`)}
+            onClick={() => {
+              if (taught.has(folded(tag.name))) onAnswer(tag.name, "yes");
+              else onEdit({ addTags: [tag.name] }, `Tag ${tag.name} confirmed`);
+            }}
           >
             <Icon name="check" />
           </button>
+          {taught.has(folded(tag.name)) && (
+            <button
+              type="button"
+              aria-label={`No, not ${tag.name}`}
+              onClick={() => onAnswer(tag.name, "no")}
+            >
+              <Icon name="close" />
+            </button>
+          )}
         </li>
       ))}
       <li>

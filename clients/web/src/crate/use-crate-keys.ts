@@ -17,6 +17,7 @@ export interface CrateActions {
   onTray(): void;
   onTag(): void;
   onCollect(): void;
+  onTeach(): void;
   onInspector(): void;
   onLike(): void;
   onClose(): void;
@@ -48,6 +49,7 @@ export function useCrateKeys(crate: Crate, actions: CrateActions): void {
       ),
     "crate-tag": actions.onTag,
     "crate-collect": actions.onCollect,
+    "crate-teach": actions.onTeach,
     "crate-select-all": () => {
       if (last >= 0) crate.select(addRange(NONE, 0, last));
     },

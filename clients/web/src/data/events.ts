@@ -23,6 +23,8 @@ const TYPES = [
   "job.progressed",
   "run.finished",
   "search.matched",
+  "map.changed",
+  "tag.proposed",
 ] as const;
 
 /** Progress of running jobs by job id, newer than what the job's own answer says. */
@@ -148,6 +150,8 @@ function refresh(event: LiveEvent): void {
   }
   if (event.type.startsWith("collection.")) stale.add(JSON.stringify(["collections"]));
   if (event.type === "search.matched") stale.add(JSON.stringify(["saved-searches"]));
+  if (event.type === "map.changed") stale.add(JSON.stringify(["maps"]));
+  if (event.type === "tag.proposed") stale.add(JSON.stringify(["taught"]));
   timer ??= setTimeout(() => {
     timer = null;
     const keys = [...stale];

@@ -8,8 +8,10 @@ import { Dialog } from "../parts/dialog";
 const PLACE_NAMES: Readonly<Record<KeyPlace, string>> = {
   everywhere: "Everywhere",
   crate: "Crate",
+  teach: "Teach",
   tracks: "Tracks",
   track: "Track",
+  map: "Map",
 };
 
 export function KeysSheet({ onClose }: { onClose: () => void }) {

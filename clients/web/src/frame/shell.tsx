@@ -30,6 +30,8 @@ import { Transport } from "./transport";
 const Tray = lazy(() => import("../crate/tray").then((module) => ({ default: module.Tray })));
 const Track = lazy(() => import("../track").then((module) => ({ default: module.Track })));
 const Tracks = lazy(() => import("../tracks").then((module) => ({ default: module.Tracks })));
+const Teach = lazy(() => import("../teach").then((module) => ({ default: module.Teach })));
+const MapPlace = lazy(() => import("../map").then((module) => ({ default: module.MapPlace })));
 const Activity = lazy(() => import("../activity").then((module) => ({ default: module.Activity })));
 const Admin = lazy(() => import("../admin").then((module) => ({ default: module.Admin })));
 const Settings = lazy(() => import("../settings").then((module) => ({ default: module.Settings })));
@@ -73,6 +75,8 @@ export function Shell() {
     keys: () => setOverlay("keys"),
     "go-crate": () => navigate("/crate"),
     "go-tracks": () => navigate("/tracks"),
+    "go-teach": () => navigate("/crate/teach"),
+    "go-map": () => navigate("/map"),
     "go-settings": () => navigate("/settings/account"),
     ...(isAdmin && { "go-admin": () => navigate("/admin/workers") }),
     activity: () => {
@@ -156,6 +160,10 @@ function PlaceOf({ route: asked, isAdmin }: { route: Route; isAdmin: boolean }) 
       return <Tracks />;
     case "track":
       return <Track key={route.item} item={route.item} />;
+    case "teach":
+      return <Teach tag={route.tag} />;
+    case "map":
+      return <MapPlace name={route.name} />;
     case "activity":
       return <Activity />;
     case "settings":

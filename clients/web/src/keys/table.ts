@@ -1,5 +1,7 @@
 /** The table of keys: handlers, the `?` sheet, the palette and every tooltip come from it. */
 import { CRATE_KEYS } from "../crate/keys";
+import { MAP_KEYS } from "../map/keys";
+import { TEACH_KEYS } from "../teach/keys";
 import { TRACK_KEYS } from "../track/keys";
 import { TRACKS_KEYS } from "../tracks/keys";
 import type { KeyEntry } from "./entry";
@@ -18,6 +20,8 @@ const FRAME_KEYS: readonly KeyEntry[] = [
   { command: "keys", chords: ["?"], label: "Keyboard shortcuts", place: "everywhere" },
   { command: "go-crate", chords: ["G C"], label: "Go to Crate", place: "everywhere" },
   { command: "go-tracks", chords: ["G T"], label: "Go to Tracks", place: "everywhere" },
+  { command: "go-map", chords: ["G M"], label: "Go to Map", place: "everywhere" },
+  { command: "go-teach", chords: [], label: "Go to Teach", place: "everywhere" },
   { command: "activity", chords: ["G A"], label: "Open Activity", place: "everywhere" },
   { command: "go-settings", chords: ["G ,"], label: "Go to Settings", place: "everywhere" },
   { command: "go-admin", chords: ["G W"], label: "Go to Administration", place: "everywhere" },
@@ -36,6 +40,8 @@ const FRAME_KEYS: readonly KeyEntry[] = [
 export const KEYS: readonly KeyEntry[] = [
   ...FRAME_KEYS,
   ...CRATE_KEYS,
+  ...TEACH_KEYS,
   ...TRACKS_KEYS,
   ...TRACK_KEYS,
+  ...MAP_KEYS,
 ];

@@ -53,3 +53,28 @@ export async function waitForRow(page: Page, name: string, text: string): Promis
   const row = page.getByRole("row").filter({ hasText: name });
   await row.getByText(text).filter({ visible: true }).first().waitFor();
 }
+
+/** Choose files on the first run's page, then open the Crate when it lists them all. */
+export async function addSounds(
+  page: Page,
+  url: string,
+  files: readonly DroppedFile[],
+): Promise<void> {
+  await page.getByRole("heading", { name: "Drop a song" }).waitFor();
+  const chooser = page.waitForEvent("filechooser");
+  await page.getByRole("button", { name: "Choose files" }).click();
+  const chosen = files.map(({ name, bytes }) => ({ name, mimeType: "audio/wav", buffer: bytes }));
+  await (await chooser).setFiles(chosen);
+  await page.getByRole("heading", { name: "Activity" }).waitFor();
+  // Until the first sound has arrived, the Crate leads back to Activity.
+  const list = page.locator(".crate-viewport");
+  for (let turn = 0; turn < 120 && !(await list.isVisible()); turn += 1) {
+    await page.keyboard.press("g");
+    await page.keyboard.press("c");
+    await page.waitForTimeout(1000);
+  }
+  const all = `.crate-viewport[aria-rowcount="${files.length + 1}"]`;
+  await page.locator(all).waitFor({ timeout: 120_000 });
+  await page.goto(`${url}/crate?sort=name`);
+  await page.locator(all).waitFor();
+}

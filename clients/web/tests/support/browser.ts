@@ -12,6 +12,9 @@ export function openBrowser(): Promise<Browser> {
       "--no-sandbox",
       "--autoplay-policy=no-user-gesture-required",
       "--disable-background-networking",
+      // WebGL by the processor: machines of tests have no graphics card.
+      "--use-angle=swiftshader",
+      "--enable-unsafe-swiftshader",
     ],
   });
 }

@@ -43,3 +43,26 @@ export function hitSamples(seconds: number, pitch: number): Float32Array {
     return Math.sin(2 * Math.PI * pitch * time) * Math.exp(-time * 14) * 0.8;
   });
 }
+
+/** Return a burst of noise of `seconds`, brighter the higher `tilt` is, 0 to 1. */
+export function noiseSamples(seconds: number, tilt: number, seed: number): Float32Array {
+  let state = seed * 7919 + 1;
+  let before = 0;
+  return Float32Array.from({ length: Math.round(seconds * RATE) }, (_, index) => {
+    state = (state * 16_807) % 2_147_483_647;
+    const white = state / 1_073_741_823.5 - 1;
+    const value = white - tilt * before;
+    before = white;
+    return value * Math.exp((-index / RATE) * 20) * 0.4;
+  });
+}
+
+/** Return deep tones and bright bursts as files, in equal numbers, the tones first by name. */
+export function boomsAndTicks(count: number): { name: string; bytes: Buffer }[] {
+  return Array.from({ length: count }, (_, index) => {
+    const number = Math.floor(index / 2) + 1;
+    return index % 2 === 0
+      ? { name: `Boom ${number}.wav`, bytes: wavFile(hitSamples(0.4, 50 + 3 * number)) }
+      : { name: `Tick ${number}.wav`, bytes: wavFile(noiseSamples(0.2, 0.9, number)) };
+  });
+}
