@@ -119,14 +119,15 @@ test("sounds are taken away as files and as bundles", { timeout: 600_000 }, asyn
 
   // A pad drags out as its file.
   const pad = page.locator(".pad:not(.empty)").first();
-  const address = page.waitForResponse(/\/download$/);
   await pad.hover();
-  await address;
-  const dragged = await pad.evaluate((element) => {
-    const transfer = new DataTransfer();
-    element.dispatchEvent(new DragEvent("dragstart", { dataTransfer: transfer, bubbles: true }));
-    return transfer.getData("DownloadURL");
-  });
+  const drag = (): Promise<string> =>
+    pad.evaluate((element) => {
+      const transfer = new DataTransfer();
+      element.dispatchEvent(new DragEvent("dragstart", { dataTransfer: transfer, bubbles: true }));
+      return transfer.getData("DownloadURL");
+    });
+  await expect.poll(drag).not.toBe("");
+  const dragged = await drag();
   const [, name, ...rest] = dragged.split(":");
   expect(name).toMatch(/ kick\.flac$/);
   const file = await page.request.get(rest.join(":"));
@@ -135,7 +136,7 @@ test("sounds are taken away as files and as bundles", { timeout: 600_000 }, asyn
   // The files of one sound, on a phone too.
   await page.locator(".crate-row").first().click();
   await page.getByRole("button", { name: "Export", exact: true }).click();
-  await dialog.getByRole("button", { name: "Files" }).click();
+  await dialog.getByRole("button", { name: "Files", exact: true }).click();
   const flac = await downloaded(page, () =>
     dialog.getByRole("button", { name: "Save FLAC, as Cratedig stores it" }).click(),
   );

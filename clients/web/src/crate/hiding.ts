@@ -29,7 +29,9 @@ export async function hideSounds(hits: readonly SearchHit[], reload: () => void)
       ? `${baseName(first.item.name)} hidden`
       : `${plural(hits.length, "sound")} hidden`;
   const follow = (): void => {
-    void queries.invalidateQueries({ queryKey: ["crate"] });
+    // Not all of the Crate: the inspector would ask for what is like the hidden sound.
+    for (const key of ["facets", "all"])
+      void queries.invalidateQueries({ queryKey: ["crate", key] });
     reload();
   };
   try {
