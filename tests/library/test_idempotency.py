@@ -11,7 +11,10 @@ from services.library.idempotency import IdempotencyRow
 from tests.library.catalogue import Catalogue, User, sha256
 
 STEPS = [{"name": "m", "task": "midi"}]
-MAKING = ("/uploads", "/pipelines", "/jobs", "/runs", "/collections", "/saved-searches")
+MAKING = (
+    *("/uploads", "/pipelines", "/jobs", "/runs"),
+    *("/collections", "/saved-searches", "/imports"),
+)
 """POSTs with a body that make something."""
 AGAIN = (
     "/uploads/{upload}/complete",
@@ -43,6 +46,9 @@ async def bodies(user: User, path: str) -> tuple[dict[str, Any], dict[str, Any]]
             return {"name": "one"}, {"name": "two"}
         case "/saved-searches":
             return {"name": "one", "q": "kick"}, {"name": "two", "q": "kick"}
+        case "/imports":
+            body = {"provider": "http", "reference": "https://example.org/one.wav"}
+            return body, body | {"reference": "https://example.org/two.wav"}
     item = await user.track()
     match path:
         case "/jobs":

@@ -9,7 +9,7 @@ import pytest
 
 from cratedig import NotFoundError
 from tests.support.running_server import RunningServer
-from tests.system.test_cli import Shell, shell_of
+from tests.system.shell import Shell, shell_of
 
 pytestmark = [pytest.mark.xdist_group("system"), pytest.mark.timeout(180)]
 

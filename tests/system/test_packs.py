@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from tests.support.running_server import RunningServer, eventually
-from tests.system.test_cli import COMMAND, Shell, shell_of
+from tests.system.shell import COMMAND, Shell, shell_of
 
 pytestmark = [pytest.mark.xdist_group("system"), pytest.mark.timeout(180)]
 FOLLOWED_WITHIN = 5.0

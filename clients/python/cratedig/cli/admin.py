@@ -1,6 +1,6 @@
 """`admin`: what administrators see and change on a server."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from itertools import islice
 from typing import Annotated
 
@@ -302,7 +302,7 @@ def _parse_quota(text: str) -> int | None:
 
 
 def _print(
-    listed: list[Plain],
+    listed: Sequence[Plain],
     columns: tuple[str, ...],
     rows: Iterable[tuple[str, ...]],
     *,
