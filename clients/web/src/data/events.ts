@@ -141,7 +141,7 @@ function refresh(event: LiveEvent): void {
     if (event.item !== null) stale.add(JSON.stringify(["item", event.item]));
   }
   if (event.type.startsWith("collection.")) stale.add(JSON.stringify(["collections"]));
-  if (event.type === "map.changed") stale.add(JSON.stringify(["maps"]));
+  if (event.type === "map.changed") stale.add(JSON.stringify(["maps", "all"]));
   if (event.type === "tag.proposed") stale.add(JSON.stringify(["taught"]));
   timer ??= setTimeout(() => {
     timer = null;
