@@ -9,6 +9,7 @@ from sqlmodel import col
 
 from services.library.idempotency import IdempotencyRow
 from tests.library.catalogue import Catalogue, User, sha256
+from tests.support.taught_tags import TAUGHT_TAG
 
 STEPS = [{"name": "m", "task": "midi"}]
 MAKING = (
@@ -30,6 +31,9 @@ REPEATABLE = (
     "/collections/{collection}/items/remove",
     "/saved-searches/{search}/seen",
     "/items/{item}/restore",
+    "/taught-tags/import",
+    "/taught-tags/{tag}/answers",
+    "/taught-tags/{tag}/proposals/confirm",
 )
 """POSTs that change nothing when they are repeated, with or without a key."""
 
@@ -172,7 +176,13 @@ async def test_what_sets_a_state_may_be_repeated(catalogue: Catalogue, path: str
         body = {"edits": [{"items": [item], "add_tags": ["a"], "favourite": True}]}
     if path in ("/saved-searches/{search}/seen", "/items/{item}/restore"):
         body = None
-    path = path.format(collection=collection, search=search, item=item)
+    if path == "/taught-tags/import":
+        body = TAUGHT_TAG
+    if path.startswith("/taught-tags/{tag}"):
+        await user.http.put("/v1/taught-tags/dusty")
+    if path == "/taught-tags/{tag}/answers":
+        body = {"answers": [{"item": item, "answer": "yes"}]}
+    path = path.format(collection=collection, search=search, item=item, tag="dusty")
     answers = [await user.post(path, body, key="k") for _ in range(3)]
     for answer in answers:
         for time in ("updated", "seen"):

@@ -20,6 +20,8 @@ from cratedig.cli.output import (
     print_table,
 )
 
+__all__ = ["tag"]
+
 Name = Annotated[str, typer.Argument(help="The tag.")]
 _ANSWERS: dict[str, types.TagAnswer] = {"y": "yes", "n": "no", "s": "skip"}
 

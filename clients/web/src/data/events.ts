@@ -150,7 +150,7 @@ function refresh(event: LiveEvent): void {
   }
   if (event.type.startsWith("collection.")) stale.add(JSON.stringify(["collections"]));
   if (event.type === "search.matched") stale.add(JSON.stringify(["saved-searches"]));
-  if (event.type === "map.changed") stale.add(JSON.stringify(["maps"]));
+  if (event.type === "map.changed") stale.add(JSON.stringify(["maps", "all"]));
   if (event.type === "tag.proposed") stale.add(JSON.stringify(["taught"]));
   timer ??= setTimeout(() => {
     timer = null;

@@ -60,7 +60,7 @@ export async function layOut(name: string, layout: Layout, again = false): Promi
     showToast(problemText(error));
     return false;
   } finally {
-    await queries.invalidateQueries({ queryKey: KEY });
+    await queries.invalidateQueries({ queryKey: mapsQuery.queryKey });
   }
   return true;
 }
@@ -74,13 +74,13 @@ export async function forgetMap({ name, collection, seed }: SoundMap): Promise<v
       label,
       apply: async () => {
         await data(api.DELETE("/v1/maps/{name}", { params }));
-        await queries.invalidateQueries({ queryKey: KEY });
+        await queries.invalidateQueries({ queryKey: mapsQuery.queryKey });
       },
       revert: async () => {
         await data(
           api.PUT("/v1/maps/{name}", { params, body: { collection: collection ?? null, seed } }),
         );
-        await queries.invalidateQueries({ queryKey: KEY });
+        await queries.invalidateQueries({ queryKey: mapsQuery.queryKey });
       },
     });
     showToast(`${label}.`, { label: "Undo", run: () => void undoQueue.undo() });
