@@ -33,7 +33,14 @@ from cratedig.types import Artifact, Subject
 URL = "https://server.example"
 SESSION = Credentials(URL, access_token="old", refresh_token="refresh-1")
 NOW = datetime(2026, 1, 1, tzinfo=UTC).isoformat()
-USAGE = {"originals": 1, "results": 2, "uploads": 3, "total": 6, "limit": 10}
+USAGE = {
+    "hidden": {"originals": 0, "results": 0, "total": 0},
+    "originals": 1,
+    "results": 2,
+    "uploads": 3,
+    "total": 6,
+    "limit": 10,
+}
 Handler = Callable[[httpx.Request], httpx.Response]
 Answers = Handler | Callable[[httpx.Request], Coroutine[Any, Any, httpx.Response]]
 

@@ -24,7 +24,7 @@ from services.library.corrections.machine import MachineValues, machine_values, 
 from services.library.corrections.tables import CorrectionRow
 from services.library.corrections.values import read_lanes, unpack_value
 
-Returned = TypeVar("Returned")
+LaneResult = TypeVar("LaneResult")
 
 
 class LaneThreads:
@@ -33,7 +33,7 @@ class LaneThreads:
     def __init__(self, at_once: int = 2) -> None:
         self._turns = asyncio.Semaphore(at_once)
 
-    async def run(self, call: Callable[..., Returned], *args: Any, **kwargs: Any) -> Returned:
+    async def run(self, call: Callable[..., LaneResult], *args: Any, **kwargs: Any) -> LaneResult:
         """Return what a call returns."""
         async with self._turns:
             return await asyncio.to_thread(call, *args, **kwargs)

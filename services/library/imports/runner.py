@@ -70,7 +70,7 @@ _INTERNAL = "Internal error: the server could not read this. Its log has the det
 STEP: Seconds = 1.0
 """Time after which a pack lets other imports go on."""
 
-Returned = TypeVar("Returned")
+ReaderResult = TypeVar("ReaderResult")
 
 
 @dataclass(frozen=True, slots=True)
@@ -409,7 +409,7 @@ class Importer:
     async def _folder(self) -> Path:
         return Path(await self._run(tempfile.mkdtemp))
 
-    async def _run(self, function: Callable[..., Returned], *arguments: object) -> Returned:
+    async def _run(self, function: Callable[..., ReaderResult], *arguments: object) -> ReaderResult:
         """Call a function in one of the two threads."""
         return await asyncio.get_running_loop().run_in_executor(self._threads, function, *arguments)
 
