@@ -81,9 +81,13 @@ def etag_of(resource: BaseModel) -> str:
 
 
 def tagged(request: Request, response: Response) -> Response:
-    """Return a JSON response with its entity tag, or 304 if the caller has it already."""
+    """Return a JSON response with its entity tag, or 304 if the caller has it already.
+
+    A response that brings a tag of its own, as of binary data, stays as it is.
+    """
     body = bytes(response.body)
-    if response.status_code not in (200, 201) or not body or len(body) > MAX_TAGGED:
+    is_taggable = response.status_code in (200, 201) and 0 < len(body) <= MAX_TAGGED
+    if not is_taggable or "etag" in response.headers:
         return response
     etag = _hash(json.loads(body))
     if_none_match = request.headers.get("if-none-match")

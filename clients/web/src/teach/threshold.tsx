@@ -44,7 +44,7 @@ export function Threshold({
         What it would tag
         <span className="fg2 plain">from {countText(sum(histogram))}</span>
       </h3>
-      <div className="histogram">
+      <div className="threshold-histogram">
         <Bars histogram={histogram} threshold={shown} />
         <input
           type="range"
