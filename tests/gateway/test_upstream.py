@@ -247,7 +247,8 @@ async def test_an_unavailable_library(tmp_path: Path, sent: bool, status: int) -
 
     async with open_gateway(tmp_path, library=nobody) as harness:
         ada = await harness.sign_up()
-        upstream = Upstream(Gone(), harness.client, harness.gateway.authenticator)
+        gateway = harness.gateway
+        upstream = Upstream(Gone(), harness.client, gateway.authenticator, gateway.audit)
         transport = httpx.ASGITransport(UpstreamRouter(harness.gateway.public, upstream))
         async with httpx.AsyncClient(transport=transport, base_url="http://localhost") as client:
             answer = await client.get("/v1/items", headers=ada.head)
