@@ -42,7 +42,12 @@ export function Histogram({
 }) {
   if (!counts || counts.counts.every((count) => count === 0)) return null;
   return (
-    <svg className="range-histogram" viewBox="0 0 100 100" preserveAspectRatio="none" aria-hidden="true">
+    <svg
+      className="range-histogram"
+      viewBox="0 0 100 100"
+      preserveAspectRatio="none"
+      aria-hidden="true"
+    >
       {barsOf(counts, scale, limits).map(({ start, end, height, isInside }) => (
         <rect
           key={start}
