@@ -5,6 +5,7 @@ import { formatLasso, middleOf, parseLasso, simplified } from "./lasso";
 import { copyName, nameOf } from "./names";
 import { itemOf, pointOf, readPoints, type MapPoints } from "./points";
 import { nearestFirst, PointIndex, SPAN } from "./point-index";
+import { emphasis } from "./renderer";
 import {
   MAX_ZOOM,
   panned,
@@ -246,4 +247,11 @@ test("new maps have names that are free and may be written", () => {
   expect(copyName("everything 2", ["everything", "everything 2"])).toBe("everything 3");
   expect(nameOf("Nächte & Busse!", [])).toBe("Nachte - Busse");
   expect(nameOf("夜", [])).toBe("collection");
+});
+
+test("the fewer the points, the larger", () => {
+  expect(emphasis(200_000)).toBe(1);
+  expect(emphasis(20_000)).toBe(1);
+  expect(emphasis(1250)).toBe(2);
+  expect(emphasis(0)).toBe(3);
 });

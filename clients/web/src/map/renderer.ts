@@ -113,8 +113,8 @@ export class PointRenderer {
       colours.set(style.colours[kind] ?? style.other, kind * 3);
     }
     gl.uniform3fv(this.#uniform("u_colours"), colours);
-    const growth = ratio * view.zoom ** 0.45;
-    this.#pass(0, DIAMETER * growth, style.alpha);
+    const growth = ratio * view.zoom ** 0.45 * emphasis(this.#count);
+    this.#pass(0, DIAMETER * growth, Math.min(1, style.alpha * emphasis(this.#count)));
     if (this.#hasChosen) this.#pass(1, CHOSEN_DIAMETER * growth, 0.95);
   }
 
@@ -176,4 +176,9 @@ export function parseColour(text: string): Colour {
   if (digits === undefined) return [0.5, 0.5, 0.5];
   const part = (at: number): number => Number.parseInt(digits.slice(at, at + 2), 16) / 255;
   return [part(0), part(2), part(4)];
+}
+
+/** By how much points of a map are larger and denser than those of one with 20,000, at most 3. */
+export function emphasis(count: number): number {
+  return Math.min(3, Math.max(1, (20_000 / Math.max(1, count)) ** 0.25));
 }
