@@ -78,7 +78,11 @@ NOT_OF_ONE = {
     *("/v1/uploads", "/v1/pipelines", "/v1/items", "/v1/jobs", "/v1/runs", "/v1/tags"),
     *("/v1/duplicates", "/v1/taught-tags", "/v1/saved-searches", "/v1/hidden"),
 }
-OWN_PUTS = {"/v1/pipelines/{name}", "/v1/tray/{place}", "/v1/taught-tags/{tag}"}
+IMPORT = {"provider": "http", "reference": "https://example.org/a.wav"}
+OWN_PUTS = {
+    *("/v1/pipelines/{name}", "/v1/tray/{place}"),
+    *("/v1/taught-tags/{tag}", "/v1/maps/{name}"),
+}
 """PUTs whose path names nothing that another owner could have."""
 
 
@@ -113,6 +117,7 @@ async def everything(catalogue: Catalogue) -> tuple[str, dict[str, str]]:
     await user.post(f"/collections/{collection}/items", {"items": [item]})
     link = await user.post(f"/collections/{collection}/links", {})
     search = (await user.post("/saved-searches", {"name": "mine", "q": "kick"}))["id"]
+    import_ = await user.post("/imports", IMPORT)
     return user.owner, {
         "upload": upload["id"],
         "item": item,
@@ -129,6 +134,7 @@ async def everything(catalogue: Catalogue) -> tuple[str, dict[str, str]]:
         "field": "tempo",
         "version": "1",
         "dead_letter": "0-0",
+        "import_id": import_["id"],
     }
 
 
@@ -204,6 +210,7 @@ async def test_another_owners_data_is_treated_like_missing_data(catalogue: Catal
 async def test_no_page_of_a_list_has_more_than_200_entries(sqlite: Catalogue) -> None:
     user = sqlite.user()
     ids = {"item": UNKNOWN, "job": UNKNOWN, "collection": "favourites", "tag": "dusty"}
+    ids |= {"import_id": (await user.post("/imports", IMPORT))["id"], "field": "tempo"}
     await user.http.put("/v1/taught-tags/dusty")
     late, early = [0, 1 << 70, NOW], [0, 1, "0001-01-01T00:00:00+14:00"]
     values: tuple[object, ...] = (late, early, [True, 0, NOW], [1], {})

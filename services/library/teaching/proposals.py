@@ -26,6 +26,7 @@ from services.library.tags.tables import ItemTagRow
 from services.library.teaching.learning import confidences, histogram
 from services.library.teaching.repository import (
     decided_items,
+    hidden_items,
     skipped_items,
     version_in_use,
     versions_in_use,
@@ -70,7 +71,7 @@ class TagView:
     Attributes
     ----------
     excluded
-        Items with an answer or the tag.
+        Items with an answer or the tag, and hidden ones.
     skipped
         Items whose question was skipped lately.
     """
@@ -186,7 +187,7 @@ async def read_view(session: AsyncSession, row: TaughtTagRow) -> TagView | None:
         read_models(version.models),
         threshold_of(row, version),
         row.applies_until,
-        pack_items(await decided_items(session, row)),
+        pack_items([*await decided_items(session, row), *await hidden_items(session, row.owner)]),
         pack_items(await skipped_items(session, row)),
     )
 

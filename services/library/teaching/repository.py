@@ -17,7 +17,7 @@ from kit.http.errors import NOT_FOUND, ProblemError
 from kit.http.pagination import Cursor, PageQuery, encode_cursor
 from kit.vectors.base import Space
 from services.library.access import Action
-from services.library.catalogue.repository import Repository, item_is_kept
+from services.library.catalogue.repository import Repository, being_deleted, item_is_kept
 from services.library.jobs.locks import hold_owner
 from services.library.repository import OwnerRepository
 from services.library.similarity.tables import SoundRow
@@ -112,7 +112,7 @@ async def count_answers(session: AsyncSession, tags: Collection[str]) -> dict[tu
     answer = TagAnswerRow
     query = (
         select(col(answer.tag), col(answer.answer), func.count())
-        .where(col(answer.tag).in_(tags))
+        .where(col(answer.tag).in_(tags), item_is_kept(TagAnswerRow, None))
         .group_by(col(answer.tag), col(answer.answer))
     )
     return {(tag, kind): count for tag, kind, count in (await session.execute(query)).all()}
@@ -124,7 +124,11 @@ async def max_examples(session: AsyncSession, tags: Collection[str]) -> dict[str
     query = (
         select(col(answer.tag), func.count())
         .join(sound, col(sound.item) == col(answer.item))
-        .where(col(answer.tag).in_(tags), col(answer.answer) == TagAnswer.YES)
+        .where(
+            col(answer.tag).in_(tags),
+            col(answer.answer) == TagAnswer.YES,
+            item_is_kept(TagAnswerRow, None),
+        )
         .group_by(col(answer.tag), col(sound.space), col(sound.version))
     )
     largest: dict[str, int] = {}
@@ -141,7 +145,7 @@ async def newest_answers(
     query = (
         select(col(row.item), col(sound.space), col(sound.version), col(sound.dimension))
         .join(sound, col(sound.item) == col(row.item))
-        .where(col(row.tag) == tag, col(row.answer) == answer)
+        .where(col(row.tag) == tag, col(row.answer) == answer, item_is_kept(TagAnswerRow, None))
         .order_by(col(row.answered).desc(), col(row.item))
         .limit(limit)
     )
@@ -149,6 +153,11 @@ async def newest_answers(
     for item, name, version, dimension in (await session.execute(query)).all():
         items.setdefault(Space(name, version, dimension), []).append(item)
     return items
+
+
+async def hidden_items(session: AsyncSession, owner: str) -> list[str]:
+    """Return the items of an owner that are hidden or being deleted, and so are not proposed."""
+    return list(await session.scalars(being_deleted(owner)))
 
 
 async def decided_items(session: AsyncSession, row: TaughtTagRow) -> list[str]:
