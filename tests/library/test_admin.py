@@ -30,6 +30,7 @@ from services.library.catalogue.item_facts import ITEM_SUBJECTS
 from services.library.estimates.queue_times import Capacity, expected_start
 from services.library.estimates.run_times import RunTime, fit, measure_run_times
 from services.library.jobs import claims
+from services.library.jobs.locks import hold_owner_of
 from services.library.jobs.outcomes import fail
 from services.library.jobs.tables import JobRow, WorkerRow
 from services.library.maintenance.cleanup import WORKERS_KEPT
@@ -232,6 +233,7 @@ async def crash(catalogue: Catalogue, user: User, job: str) -> Any:
             job=claim.job, epoch=claim.epoch, worker=WorkerId(new_id()), kind=kind, reason=reason
         )
         async with catalogue.database.transaction() as session:
+            await hold_owner_of(session, claim.job)
             await fail(session, data, policy=catalogue.server.policy)
     return await user.get(f"/jobs/{job}")
 
