@@ -50,7 +50,7 @@ def test_a_loop_is_fitted_to_a_tempo_at_its_pitch(tmp_path: Path) -> None:
         first = max(0, round(start * RATE) - 2000)
         late = first + int(np.argmax(energy[first : first + 4000])) - start * RATE
         assert abs(late / RATE) < 0.003
-    assert bundle.result.remarks == ("132_Sound: fitted from 120 to 132 BPM.",)
+    assert bundle.result.remarks == ("132_Sound: fitted from 120.0 to 132 BPM.",)
 
 
 def test_a_sound_is_transposed_within_five_cents_at_its_length(tmp_path: Path) -> None:
