@@ -180,8 +180,8 @@ def _parsed(key: str) -> tuple[int, str]:
 
 def _described(bpm: float | None, fit: Fit) -> list[str]:
     texts = []
-    if fit.factor != 1.0:
-        texts.append(f"fitted from {bpm or 0:.1f} to {fit.bpm:g} BPM")
+    if bpm is not None and fit.factor != 1.0:
+        texts.append(f"fitted from {bpm:.1f} to {fit.bpm:g} BPM")
     if fit.semitones:
         texts.append(f"transposed by {fit.semitones:+d} semitones")
     return texts
