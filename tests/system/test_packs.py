@@ -1,6 +1,5 @@
 """Packs that leave and come back, and a folder that follows collections, by the command line."""
 
-import signal
 import subprocess
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -69,7 +68,7 @@ def following(shell: Shell) -> Iterator[Path]:
         assert "Following" in process.stderr.readline()
         yield shell.folder / "mirror"
     finally:
-        process.send_signal(signal.SIGINT)
+        process.terminate()
         process.communicate(timeout=30)
 
 

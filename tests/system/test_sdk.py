@@ -276,7 +276,7 @@ CASES: dict[str, Case] = {
     "items.list": lambda c, w: c.items.list(roots=True, kind="stem", page_size=1),
     "items.unfavourite": lambda c, w: c.items.unfavourite(w.item),
     "items.waveforms": lambda c, w: c.items.waveforms([w.item]),
-    "items.update": lambda c, w: c.items.update(w.item, bpm=120.0, metadata={"artist": "Ann"}),
+    "items.update": lambda c, w: c.items.update(w.new_item(), bpm=120.0),
     "jobs.artifacts": lambda c, w: c.jobs.artifacts(w.job, page_size=2),
     "jobs.cancel": lambda c, w: c.jobs.cancel(w.job),
     "jobs.create": lambda c, w: c.jobs.create(w.item, "midi", params={"onset_threshold": 0.5}),

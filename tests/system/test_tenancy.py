@@ -17,13 +17,18 @@ pytestmark = [pytest.mark.xdist_group("system"), pytest.mark.timeout(180)]
 
 UNKNOWN = "01920000-0000-7000-8000-000000000000"
 OPENAPI = json.loads((ROOT / "contracts" / "schemas" / "openapi.json").read_text("utf-8"))
+OWN = {
+    *(("get", "/v1/tray/{place}"), ("put", "/v1/tray/{place}")),
+    *(("put", "/v1/taught-tags/{tag}"), ("put", "/v1/maps/{name}")),
+}
+"""Operations on what every account has its own of."""
 OPERATIONS = sorted(
     (method, path)
     for path, methods in OPENAPI["paths"].items()
     for method in methods
     if method in ("get", "post", "put", "patch", "delete")
     and "{" in path
-    and path != "/v1/tray/{place}"  # Every account has its own.
+    and (method, path) not in OWN
 )
 ADMINISTRATORS = {
     (method, path)
@@ -34,6 +39,11 @@ ADMINISTRATORS = {
 """Operations that are refused to everybody else, whatever they name."""
 BELOW = {"name": "vocals-0.flac", "tag": "vocals-0.flac", "field": "tempo", "version": "1"}
 """Names below what is somebody else's; all others are ids."""
+TEACHING: dict[tuple[str, str], dict[str, Any]] = {
+    ("patch", "/v1/taught-tags/{tag}"): {"threshold": 0.5},
+    ("post", "/v1/taught-tags/{tag}/answers"): {"answers": [{"item": UNKNOWN, "answer": "yes"}]},
+    ("post", "/v1/taught-tags/{tag}/proposals/confirm"): {"items": [UNKNOWN]},
+}
 PIPELINE = {"name": "mine", "steps": [{"name": "midi", "task": "midi"}]}
 
 
@@ -50,6 +60,10 @@ def theirs(server: RunningServer, tmp_path_factory: pytest.TempPathFactory) -> d
         assert http.post("/v1/pipelines", json=PIPELINE).status_code == 201
         collection = http.post("/v1/collections", json={"name": "theirs"}).json()["id"]
         http.post(f"/v1/collections/{collection}/items", json={"items": [item]})
+        search = http.post("/v1/saved-searches", json={"name": "theirs", "q": "kick"}).json()["id"]
+        url = {"provider": "http", "reference": "https://127.0.0.1/theirs.wav"}
+        import_id = http.post("/v1/imports", json=url).json()["id"]
+        assert http.put(f"/v1/taught-tags/{BELOW['tag']}").status_code == 201
     return {
         "item": item,
         "artifact": next(user.artifacts.list(item)).id,
@@ -58,6 +72,9 @@ def theirs(server: RunningServer, tmp_path_factory: pytest.TempPathFactory) -> d
         "upload": sent.id,
         "name": "mine",
         "collection": collection,
+        "search": search,
+        "tag": BELOW["tag"],
+        "import_id": import_id,
         "key": user.keys.create("theirs", frozenset({"catalogue:read"})).id,
     }
 
@@ -72,6 +89,8 @@ def head(user: Client) -> dict[str, str]:
 
 
 def body(method: str, path: str, id_: str) -> dict[str, Any] | None:
+    if path.startswith("/v1/taught-tags/"):
+        return TEACHING.get((method, path))
     if method == "patch":
         return {"name": "stolen"}
     if (method, path) == ("put", "/v1/pipelines/{name}"):
