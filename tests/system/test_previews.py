@@ -109,6 +109,7 @@ def test_previews_of_stems_play_before_the_job_ends(
 def test_the_finished_files_are_those_of_a_job_without_previews(
     user: Client, item: str, tmp_path: Path
 ) -> None:
+    user.jobs.wait(user.jobs.create(item, "separation", params=PARAMS).id)
     first = stems(user, item, tmp_path / "with")
     job = user.jobs.create(item, "separation", params={**PARAMS, "previews": False}, force=True)
     seen = user.jobs.wait(job.id)
