@@ -21,12 +21,9 @@ def test_the_example_prints_the_events_of_an_upload(
     item = server.user().uploads.file(path).item
     address = servers["KIT_BUS_URL"].removeprefix("kafka://")
     command = [sys.executable, "-m", "examples.subscriber", address, f"test-{item}"]
-    process = subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, text=True)
-    try:
+    with subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, text=True) as process:
         assert process.stdout is not None
         events = (line.split(" ", 2) for line in process.stdout)
         data = next(json.loads(data) for type_, subject, data in events if subject == item)
-    finally:
         process.kill()
-        process.wait()
     assert data["item"] == item

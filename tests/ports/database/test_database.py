@@ -285,6 +285,9 @@ async def _count(database: Database, value: int) -> None:
 
 async def test_a_full_server_has_its_own_error(url: str) -> None:
     database = Database(url, clock=SystemClock(), pool=1, busy_timeout=0.1)
+    # To connect may take longer than that on a busy machine; the pool keeps the connection.
+    while not await database.ready():
+        pass
     async with database.transaction() as session:
         await session.execute(text("SELECT 1"))
         with pytest.raises(DatabaseUnavailable):
