@@ -56,7 +56,9 @@ test("a tag is taught and proposes sounds", { timeout: 600_000 }, async () => {
   await page.getByText(/1 of \d+ answered/).waitFor();
   expect(await seriousFindings(page)).toEqual([]);
 
-  // The rest of the round, each answer as it is.
+  // The rest of the round, each answer as it is. It has ten questions, or fewer if fewer sounds
+  // have been described yet.
+  const questions = await page.locator(".question").count();
   for (;;) {
     const open = page.locator(".question.now:not(.done) .question-name .ellipsis").first();
     if ((await open.count()) === 0) break;
@@ -70,7 +72,7 @@ test("a tag is taught and proposes sounds", { timeout: 600_000 }, async () => {
     const text = await page.getByRole("link", { name: /^deep / }).innerText();
     return [...text.matchAll(/(\d+) (?:yes|no)/g)].reduce((sum, [, n]) => sum + Number(n), 0);
   };
-  await expect.poll(answered, { timeout: 120_000 }).toBe(15);
+  await expect.poll(answered, { timeout: 120_000 }).toBe(5 + questions);
 
   // Versions: back to the one before, and undone.
   const back = page.getByRole("button", { name: /^Go back to version/ }).first();

@@ -1,6 +1,15 @@
 /** The state of the Crate and what can be done with it. */
 
-import { useCallback, useEffect, useMemo, useRef, useState, useSyncExternalStore } from "react";
+import {
+  useCallback,
+  useEffect,
+  useMemo,
+  useRef,
+  useState,
+  useSyncExternalStore,
+  type Dispatch,
+  type SetStateAction,
+} from "react";
 import { navigate, useAddress } from "../address";
 import { audition } from "./audition";
 import { editSounds, type Patch } from "./editing";
@@ -194,7 +203,11 @@ function placeOf(address: CrateAddress): Place {
 }
 
 /** Find the row of an item that the address names, as after a link or when rows have come. */
-function useFindItem(pages: ResultPages, place: Place, setPlace: (place: Place) => void): void {
+function useFindItem(
+  pages: ResultPages,
+  place: Place,
+  setPlace: Dispatch<SetStateAction<Place>>,
+): void {
   const looked = useRef<unknown>(null);
   useEffect(() => {
     const { item } = place;
@@ -202,8 +215,12 @@ function useFindItem(pages: ResultPages, place: Place, setPlace: (place: Place) 
     looked.current = pages.answer;
     if (pages.row(place.row)?.item.id === item) return;
     void pages.find(item, SEARCHED_ROWS).then((row) => {
-      if (row === null) setPlace({ ...place, row: 0, item: null, selected: NONE });
-      else setPlace({ ...place, row, anchor: row, selected: NONE });
+      setPlace((now) => {
+        // Whoever has moved on meanwhile stays there.
+        if (now.item !== item) return now;
+        if (row === null) return { ...now, row: 0, item: null, selected: NONE };
+        return { ...now, row, anchor: row, selected: NONE };
+      });
     });
   });
 }
