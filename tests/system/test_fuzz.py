@@ -97,7 +97,9 @@ def test_no_request_makes_a_fault(server: RunningServer, tmp_path: Path) -> None
                 except (httpx.InvalidURL, httpx.LocalProtocolError, UnicodeError):
                     return  # No client can send it.
                 statuses[answer.status_code] += 1
-                assert answer.status_code < 500, f"{case.as_curl_command()}\n{answer.text}"
+                # Some operations ask servers elsewhere, which may fail.
+                if answer.status_code != 502 or answer.json()["code"] != "upstream_failed":
+                    assert answer.status_code < 500, f"{case.as_curl_command()}\n{answer.text}"
                 if str(answer.status_code) not in case.operation.definition.raw["responses"]:
                     undocumented.add((case.method, case.path, answer.status_code))
                 if answer.status_code >= 400:
