@@ -107,8 +107,10 @@ test("a track is heard, mixed, looped and renamed", { timeout: 600_000 }, async 
   await page.getByRole("heading", { name: "evening" }).waitFor();
 
   for (const [selector, side, pixels] of SIZES) {
-    const part = await page.locator(`.track ${selector}, .track${selector}`).first().boundingBox();
-    expect(Math.abs((part?.[side] ?? 0) - pixels), selector).toBeLessThanOrEqual(2);
+    const part = page.locator(`.track ${selector}, .track${selector}`).first();
+    const off = async (): Promise<number> =>
+      Math.abs(((await part.boundingBox())?.[side] ?? 0) - pixels);
+    await expect.poll(off, { message: selector }).toBeLessThanOrEqual(2);
   }
   for (const [width, height] of [
     [1440, 900],
