@@ -3,7 +3,10 @@
 import math
 
 _NAMES = ("C", "C#", "D", "D#", "E", "F", "F#", "G", "G#", "A", "A#", "B")
-_FLATS = {"Db": "C#", "Eb": "D#", "Gb": "F#", "Ab": "G#", "Bb": "A#", "Cb": "B", "Fb": "E"}
+_OTHER_NAMES = {
+    **{"Db": "C#", "Eb": "D#", "Gb": "F#", "Ab": "G#", "Bb": "A#"},
+    **{"Cb": "B", "Fb": "E", "E#": "F", "B#": "C"},
+}
 _OCTAVE = 12
 
 
@@ -27,9 +30,14 @@ def tonic(key: str) -> int:
         It is not a key.
     """
     name = key.partition(":")[0]
-    return _NAMES.index(_FLATS.get(name, name))
+    return _NAMES.index(_OTHER_NAMES.get(name, name))
+
+
+def tonic_name(pitch_class: int) -> str:
+    """Return the name of a pitch class, written with sharps; 0 and 12 are C."""
+    return _NAMES[pitch_class % _OCTAVE]
 
 
 def note_name(note: int) -> str:
     """Return the name of a MIDI note as most DAWs show it; 60 is C3."""
-    return f"{_NAMES[note % _OCTAVE]}{note // _OCTAVE - 2}"
+    return f"{tonic_name(note)}{note // _OCTAVE - 2}"

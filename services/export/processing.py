@@ -18,6 +18,7 @@ from kit.audio.decode import read
 from kit.audio.encode import AudioForm, Encoder
 from kit.audio.probe import probe
 from kit.worker.outcomes import Rejected
+from services.export.pitch import tonic, tonic_name
 
 MAX_SECONDS = 300
 """Longer sounds are refused, because the stretcher holds a whole sound in memory."""
@@ -28,9 +29,6 @@ _SILENCE = 10 ** (-60 / 20)
 _PITCHED = frozenset({SoundClass.BASS, SoundClass.VOCAL, SoundClass.SYNTH})
 _ONE_SHOTS = frozenset(SoundClass) - {SoundClass.LOOP, SoundClass.UNKNOWN}
 """Classes that have no tempo of their own; those that are not pitched have no key either."""
-_TONICS = {"C": 0, "D": 2, "E": 4, "F": 5, "G": 7, "A": 9, "B": 11}
-_SHIFTS = {"#": 1, "b": -1}
-_NAMES = ("C", "C#", "D", "D#", "E", "F", "F#", "G", "G#", "A", "A#", "B")
 _RELATIVE = 3
 """Semitones from the tonic of a minor key up to that of its relative major."""
 _FARTHEST = 6
@@ -101,13 +99,14 @@ def transposition(key: str, target: str) -> tuple[int, str]:
     key, target
         Such as `F#:min`.
     """
-    (tonic, mode), (target_tonic, target_mode) = _parsed(key), _parsed(target)
+    mode, target_mode = key.partition(":")[2], target.partition(":")[2]
+    target_tonic = tonic(target)
     if mode == target_mode:
         name = target
     else:
         target_tonic += _RELATIVE if target_mode == "min" else -_RELATIVE
-        name = f"{_NAMES[target_tonic % 12]}:{mode}"
-    semitones = (target_tonic - tonic) % 12
+        name = f"{tonic_name(target_tonic)}:{mode}"
+    semitones = (target_tonic - tonic(key)) % 12
     return (semitones if semitones <= _FARTHEST else semitones - 12), name
 
 
@@ -170,12 +169,6 @@ def process_file(
     with Encoder(path, facts.sample_rate, channels=len(audio), form=form) as encoder:
         encoder.write(audio)
     return ProcessedFile(path, encoder.facts, fit, tuple(done))
-
-
-def _parsed(key: str) -> tuple[int, str]:
-    """Return the tonic in semitones above C, and the mode."""
-    tonic, _, mode = key.partition(":")
-    return _TONICS[tonic[0]] + _SHIFTS.get(tonic[1:], 0), mode
 
 
 def _described(bpm: float | None, fit: Fit) -> list[str]:

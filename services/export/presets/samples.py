@@ -33,6 +33,7 @@ class _Sound:
     """A sound to write."""
 
     path: Path
+    audio: AudioFacts
     source: FileSource
     item: ExportItem
     name: str
@@ -61,7 +62,7 @@ def write_samples(context: ExportContext) -> None:
             "collection.",
         )
     naming = FileNaming.of(context.params)
-    context.expect(sum(probe(sound.path).samples for sound in sounds))
+    context.expect(sum(sound.audio.samples for sound in sounds))
     pools: dict[str, NamePool] = {}
     write = _WRITERS[context.params.samples.format]
     for number, sound in enumerate(sounds, start=1):
@@ -72,7 +73,7 @@ def write_samples(context: ExportContext) -> None:
         name = f"{folder}/{pools.setdefault(folder, NamePool()).take(text)}"
         if context.params.processing.requested:
             sound = _processed(context, name, sound)
-        write(context, name, sound, probe(sound.path))
+        write(context, name, sound)
     if context.params.samples.format is not SampleFormat.FLAC:
         context.require_sound()
 
@@ -92,7 +93,7 @@ def _processed(context: ExportContext, name: str, sound: _Sound) -> _Sound:
     )
     if file.done:
         context.remarks.append(f"{name}: {', '.join(file.done)}.")
-    return replace(sound, path=file.path, bpm=file.fit.bpm, key=file.fit.key)
+    return replace(sound, path=file.path, audio=file.audio, bpm=file.fit.bpm, key=file.fit.key)
 
 
 def _sounds(context: ExportContext) -> Iterator[_Sound]:
@@ -127,7 +128,8 @@ def _of_item(file: JobInput, item: ExportItem) -> _Sound:
 def _sound(file: JobInput, item: ExportItem, name: str, sound: str) -> _Sound:
     # A drum has no key, even if its song has one.
     key = None if Stem.DRUMS in (file.stem, item.stem) else item.key
-    return _Sound(file.path, source_of(file), item, name, sound, item.bpm, key)
+    audio = probe(file.path)
+    return _Sound(file.path, audio, source_of(file), item, name, sound, item.bpm, key)
 
 
 def _class_name(sound: SoundClass | None) -> str:
@@ -162,34 +164,34 @@ def _tags(sound: _Sound) -> list[tuple[str, str]]:
     return named + [("KEYWORD", tag) for tag in sound.item.tags]
 
 
-def _write_flac(context: ExportContext, name: str, sound: _Sound, audio: AudioFacts) -> None:
+def _write_flac(context: ExportContext, name: str, sound: _Sound) -> None:
     try:
         size, pieces = tagged_flac(sound.path, _tags(sound))
     except NotFlac:
-        _write_wav(context, name, sound, audio)
+        _write_wav(context, name, sound)
         context.remarks.append(f"{name} is a WAV file, because it was not stored as FLAC.")
         return
     path = f"{name}.flac"
     with context.archive.member(path, FLAC, size=size, sources=[sound.source]) as member:
         for piece in pieces:
             member.write(piece)
-    context.duration = max(context.duration, audio.duration)
-    context.advance(audio.samples, path)
+    context.duration = max(context.duration, sound.audio.duration)
+    context.advance(sound.audio.samples, path)
 
 
-def _write_mp3(context: ExportContext, name: str, sound: _Sound, audio: AudioFacts) -> None:
+def _write_mp3(context: ExportContext, name: str, sound: _Sound) -> None:
     path, stored = f"{name}.mp3", context.job.scratch / "sample.mp3"
-    rate = nearest_rate(AudioForm.MP3, audio.sample_rate)
+    rate = nearest_rate(AudioForm.MP3, sound.audio.sample_rate)
     blocks = context.measured(read_blocks(sound.path), path)
-    with Encoder(stored, rate, channels=audio.channels, form=AudioForm.MP3) as encoder:
-        for block in resample_stream(blocks, audio.sample_rate, rate):
+    with Encoder(stored, rate, channels=sound.audio.channels, form=AudioForm.MP3) as encoder:
+        for block in resample_stream(blocks, sound.audio.sample_rate, rate):
             encoder.write(block)
     content = id3_tag(_tags(sound)) + stored.read_bytes()
     context.archive.add(path, content, MP3, sources=[sound.source])
-    context.duration = max(context.duration, audio.duration)
+    context.duration = max(context.duration, sound.audio.duration)
 
 
-def _write_wav(context: ExportContext, name: str, sound: _Sound, audio: AudioFacts) -> None:
+def _write_wav(context: ExportContext, name: str, sound: _Sound) -> None:
     tags = dict(_tags(sound))
     known = [f"{tags['BPM']} BPM"] if "BPM" in tags else []
     known += [tags["KEY"]] if "KEY" in tags else []
@@ -206,24 +208,22 @@ def _write_wav(context: ExportContext, name: str, sound: _Sound, audio: AudioFac
         f"{name}.wav",
         context.read(
             sound.path,
-            sample_rate=audio.sample_rate,
-            channels=audio.channels,
-            samples=audio.samples,
+            sample_rate=sound.audio.sample_rate,
+            channels=sound.audio.channels,
+            samples=sound.audio.samples,
         ),
-        sample_rate=audio.sample_rate,
-        channels=audio.channels,
-        samples=audio.samples,
+        sample_rate=sound.audio.sample_rate,
+        channels=sound.audio.channels,
+        samples=sound.audio.samples,
         chunks=info_chunks(info),
         sources=[sound.source],
     )
 
 
-_WRITERS: Mapping[SampleFormat, Callable[[ExportContext, str, _Sound, AudioFacts], None]] = (
-    MappingProxyType(
-        {
-            SampleFormat.WAV: _write_wav,
-            SampleFormat.FLAC: _write_flac,
-            SampleFormat.MP3: _write_mp3,
-        }
-    )
+_WRITERS: Mapping[SampleFormat, Callable[[ExportContext, str, _Sound], None]] = MappingProxyType(
+    {
+        SampleFormat.WAV: _write_wav,
+        SampleFormat.FLAC: _write_flac,
+        SampleFormat.MP3: _write_mp3,
+    }
 )
