@@ -1,5 +1,5 @@
 /** Administration of the server, for administrators only. */
-import { Link } from "../parts/link";
+import { Sections } from "../parts/sections";
 import "../styles/settings.css";
 import { Accounts } from "./accounts";
 import "./admin.css";
@@ -17,24 +17,5 @@ const SECTIONS = [
 ] as const;
 
 export function Admin({ section }: { section: string }) {
-  const current = SECTIONS.find(({ id }) => id === section) ?? SECTIONS[0];
-  return (
-    <div className="settings">
-      <nav aria-label="Administration">
-        {SECTIONS.map(({ id, label }) => (
-          <Link
-            key={id}
-            href={`/admin/${id}`}
-            aria-current={id === current.id ? "page" : undefined}
-          >
-            {label}
-          </Link>
-        ))}
-      </nav>
-      <main>
-        <h1 className="page-title">{current.label}</h1>
-        <current.Content />
-      </main>
-    </div>
-  );
+  return <Sections label="Administration" address="/admin" sections={SECTIONS} section={section} />;
 }

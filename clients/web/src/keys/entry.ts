@@ -15,3 +15,15 @@ export interface KeyEntry {
   /** Left out of the palette: moving and typing keys are of no use there. */
   readonly hidden?: boolean;
 }
+
+/** Return what makes entries of a place; their commands begin with its name. */
+export function entriesOf(
+  place: Exclude<KeyPlace, "everywhere">,
+): (command: string, label: string, ...chords: readonly string[]) => KeyEntry {
+  return (command, label, ...chords) => ({ command: `${place}-${command}`, chords, label, place });
+}
+
+/** Return an entry that the palette leaves out. */
+export function hidden(entry: KeyEntry): KeyEntry {
+  return { ...entry, hidden: true };
+}

@@ -1,13 +1,6 @@
-import type { KeyEntry } from "../keys/entry";
+import { entriesOf, hidden, type KeyEntry } from "../keys/entry";
 
-const map = (command: string, label: string, ...chords: readonly string[]): KeyEntry => ({
-  command: `map-${command}`,
-  chords,
-  label,
-  place: "map",
-});
-
-const hidden = (entry: KeyEntry): KeyEntry => ({ ...entry, hidden: true });
+const map = entriesOf("map");
 
 /** Keys of a map. */
 export const MAP_KEYS: readonly KeyEntry[] = [

@@ -2,6 +2,7 @@
 import { session } from "../data/session";
 import { useStore } from "../data/store";
 import { Link } from "../parts/link";
+import { Sections } from "../parts/sections";
 import "../styles/settings.css";
 import { AccountSettings } from "./account";
 import { AppearanceSettings } from "./appearance";
@@ -20,25 +21,9 @@ const SECTIONS = [
 export function Settings({ section }: { section: string }) {
   const state = useStore(session);
   const isAdmin = "account" in state && state.account.admin;
-  const current = SECTIONS.find(({ id }) => id === section) ?? SECTIONS[0];
   return (
-    <div className="settings">
-      <nav aria-label="Settings">
-        {SECTIONS.map(({ id, label }) => (
-          <Link
-            key={id}
-            href={`/settings/${id}`}
-            aria-current={id === current.id ? "page" : undefined}
-          >
-            {label}
-          </Link>
-        ))}
-        {isAdmin && <Link href="/admin/workers">Administration</Link>}
-      </nav>
-      <main>
-        <h1 className="page-title">{current.label}</h1>
-        <current.Content />
-      </main>
-    </div>
+    <Sections label="Settings" address="/settings" sections={SECTIONS} section={section}>
+      {isAdmin && <Link href="/admin/workers">Administration</Link>}
+    </Sections>
   );
 }

@@ -1,13 +1,6 @@
-import type { KeyEntry } from "../keys/entry";
+import { entriesOf, hidden, type KeyEntry } from "../keys/entry";
 
-const teach = (command: string, label: string, ...chords: readonly string[]): KeyEntry => ({
-  command: `teach-${command}`,
-  chords,
-  label,
-  place: "teach",
-});
-
-const hidden = (entry: KeyEntry): KeyEntry => ({ ...entry, hidden: true });
+const teach = entriesOf("teach");
 
 /** Keys of teaching a tag. */
 export const TEACH_KEYS: readonly KeyEntry[] = [

@@ -1,13 +1,6 @@
-import type { KeyEntry } from "../keys/entry";
+import { entriesOf, hidden, type KeyEntry } from "../keys/entry";
 
-const track = (command: string, label: string, ...chords: readonly string[]): KeyEntry => ({
-  command: `track-${command}`,
-  chords,
-  label,
-  place: "track",
-});
-
-const hidden = (entry: KeyEntry): KeyEntry => ({ ...entry, hidden: true });
+const track = entriesOf("track");
 
 /** Keys of a track. */
 export const TRACK_KEYS: readonly KeyEntry[] = [
