@@ -1,7 +1,7 @@
 """Build the programs that `make test-k8s` runs: Kubernetes, etcd and kwok, from their Go modules.
 
-The modules beside this file pin their versions; go.sum pins every byte. `python -m deploy.tools.build`
-builds all of them, which takes a quarter of an hour on two processors the first time.
+The modules beside this file pin their versions, and go.sum every byte. `python -m
+deploy.tools.build` builds all of them, which takes a quarter of an hour on two processors the first time.
 """
 
 import re
@@ -62,9 +62,10 @@ def built(name: str, say: Say) -> Path:
                 f"-s -w -X {VERSION}.gitVersion={number} "
                 f"-X {VERSION}.gitMajor={major} -X {VERSION}.gitMinor={minor}"
             )
+            source = str(HERE / program.folder)
+            options = ("-trimpath", "-mod=readonly", f"-ldflags={flags}", "-o", str(draft / name))
             run_shown(
-                (require("go"), "build", "-C", str(HERE / program.folder), "-trimpath")
-                + ("-mod=readonly", f"-ldflags={flags}", "-o", str(draft / name), program.package),
+                (require("go"), "build", "-C", source, *options, program.package),
                 label=f"building {name} {number} (minutes, once)",
                 say=say,
                 folder=draft,

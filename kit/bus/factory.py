@@ -29,7 +29,7 @@ def open_bus(settings: KitSettings) -> Bus:
             tls=address.scheme == "kafka+tls",
             ca=settings.bus_ca,
             user=settings.bus_user,
-            password=settings.bus_password,
+            password=settings.bus_password.get_secret_value(),
         )
         return KafkaBus(address.netloc, security=security)
     raise ValueError(

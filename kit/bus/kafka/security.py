@@ -1,11 +1,9 @@
 """How clients of a Kafka cluster encrypt their connections and authenticate."""
 
 import ssl
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
-
-from pydantic import SecretStr
 
 MECHANISM = "SCRAM-SHA-512"
 
@@ -18,7 +16,7 @@ class KafkaSecurity:
     ca: Path | None = None
     """PEM file of the trusted authorities; `None` trusts the system's."""
     user: str = ""
-    password: SecretStr = SecretStr("")
+    password: str = field(default="", repr=False)
 
     def options(self) -> dict[str, Any]:
         """Return the client settings of aiokafka.
@@ -40,6 +38,6 @@ class KafkaSecurity:
             options |= {
                 "sasl_mechanism": MECHANISM,
                 "sasl_plain_username": self.user,
-                "sasl_plain_password": self.password.get_secret_value(),
+                "sasl_plain_password": self.password,
             }
         return options
