@@ -1,7 +1,7 @@
 """Build the programs that `make test-k8s` runs: Kubernetes, etcd and kwok, from their Go modules.
 
-The modules beside this file pin their versions, and go.sum every byte. `python -m
-deploy.tools.build` builds all of them, which takes a quarter of an hour on two processors the first time.
+The modules beside this file pin their versions, and go.sum every byte. The command
+`python -m deploy.tools.build` builds all of them: a quarter of an hour on two processors, once.
 """
 
 import re
