@@ -228,7 +228,7 @@ def node(name: str, *, zone: str, cpu: int, gpus: int = 0, kwok: bool = True) ->
 def settle(cluster: Cluster, condition: Callable[[], bool], *, what: str) -> None:
     """Wait for a condition; fail with the cluster's events and logs."""
     try:
-        eventually(condition, within=240.0, what=what)
+        eventually(condition, what=what)
     except AssertionError as error:
         events = cluster.kubectl("get", "events", "-n", NAMESPACE, "--sort-by=.lastTimestamp")
         error.add_note("\n".join(events.splitlines()[-25:]))
@@ -252,12 +252,14 @@ def rolled_out(cluster: Cluster, wanted: Mapping[str, int] | None = None) -> boo
     return True
 
 
-def remove(cluster: Cluster, *, nodes: bool = True) -> None:
+def remove(cluster: Cluster) -> None:
     """Delete the namespace with all that is in it, the volumes and the nodes."""
-    cluster.kubectl("delete", "namespace", NAMESPACE, "--ignore-not-found", "--timeout=200s")
+    # No kubelet may be left to confirm the end of a pod.
+    cluster.kubectl("delete", "deployment,statefulset", "--all", "-n", NAMESPACE, "--wait=false")
+    cluster.kubectl("delete", "pod", "--all", "-n", NAMESPACE, "--force", "--grace-period=0")
+    cluster.kubectl("delete", "namespace", NAMESPACE, "--ignore-not-found", "--timeout=600s")
     cluster.kubectl("delete", "persistentvolume", "--all")
-    if nodes:
-        cluster.kubectl("delete", "node", "--all")
+    cluster.kubectl("delete", "node", "--all")
 
 
 def as_text(documents: list[Document]) -> str:
