@@ -88,6 +88,9 @@ def users() -> Iterator[dict[str, Any]]:
             rights["topic", topic.name].add("Write")
         for group in access.groups:
             rights["group", group] = {"Describe", "Read"}
+        if not access.writes:
+            # The bus connects its producer, which asks for an id, even if it sends nothing.
+            rights["cluster", ""] = {"IdempotentWrite"}
         yield {
             "apiVersion": "kafka.strimzi.io/v1",
             "kind": "KafkaUser",
@@ -105,7 +108,8 @@ def users() -> Iterator[dict[str, Any]]:
                     "type": "simple",
                     "acls": [
                         {
-                            "resource": {"type": kind, "name": name, "patternType": "literal"},
+                            "resource": {"type": kind}
+                            | ({"name": name, "patternType": "literal"} if name else {}),
                             "operations": sorted(operations),
                         }
                         for (kind, name), operations in rights.items()

@@ -25,8 +25,8 @@ from tests.support.running_server import eventually
 NAMESPACE = "cratedig"
 USERS = {
     "admin": ("admin", "system:masters"),
-    "controller-manager": ("system:kube-controller-manager", ""),
-    "scheduler": ("system:kube-scheduler", ""),
+    "controller-manager": ("system:kube-controller-manager", "system:components"),
+    "scheduler": ("system:kube-scheduler", "system:components"),
 }
 """Name and group of each client, by the file that holds its token."""
 Document = dict[str, Any]
@@ -175,14 +175,14 @@ class Cluster:
         self._spawn(
             "kube-controller-manager",
             *(f"--kubeconfig={self.kubeconfig('controller-manager')}", "--secure-port=0"),
-            *("--leader-elect=false", "--bind-address=127.0.0.1"),
+            *("--leader-elect=false", "--use-service-account-credentials=true"),
             f"--service-account-private-key-file={self.folder / 'accounts.key'}",
             f"--root-ca-file={self.folder / 'certificates' / 'apiserver.crt'}",
         )
         self._spawn(
             "kube-scheduler",
             *(f"--kubeconfig={self.kubeconfig('scheduler')}", "--secure-port=0"),
-            *("--leader-elect=false", "--bind-address=127.0.0.1"),
+            "--leader-elect=false",
         )
         self._spawn(
             "kwok",

@@ -31,8 +31,8 @@ from tests.support.timeouts import HANG_TIMEOUT
 pytestmark = pytest.mark.k8s
 
 USERS = ROOT / "deploy" / "k8s" / "components" / "kafka" / "users.yaml"
-RESOURCES = {"topic": 2, "group": 3}
-OPERATIONS = {"Read": 3, "Write": 4, "Describe": 8}
+RESOURCES = {"topic": 2, "group": 3, "cluster": 4}
+OPERATIONS = {"Read": 3, "Write": 4, "Describe": 8, "IdempotentWrite": 12}
 LITERAL, ALLOW = 3, 3
 """Numbers of Kafka's protocol."""
 LOGIN = "org.apache.kafka.common.security.scram.ScramLoginModule required"
@@ -101,7 +101,8 @@ def rights(servers: str) -> None:
             for user in users():
                 principal = f"User:{user['metadata']['name']}"
                 for acl in user["spec"]["authorization"]["acls"]:
-                    kind, name = RESOURCES[acl["resource"]["type"]], acl["resource"]["name"]
+                    kind = RESOURCES[acl["resource"]["type"]]
+                    name = acl["resource"].get("name", "kafka-cluster")
                     for operation in acl["operations"]:
                         request = CreateAclsRequest(
                             *(kind, name, LITERAL, principal, "*", OPERATIONS[operation], ALLOW)
