@@ -164,7 +164,7 @@ BAD: dict[str, tuple[list[str], int]] = {
     "ls": (["--kind", "bogus"], 5),
     "search": (["tone", "--bpm", "fast"], 5),
     "searches": (["--delete", "nosuch"], 4),
-    "descriptors": (["tones.csv"], 5),
+    "descriptors": (["tones.csv"], 2),
     "similar": (["nosuch"], 4),
     "duplicates": (["--limit", "none"], 2),
     "map list": (["--bogus"], 2),
@@ -374,3 +374,13 @@ def test_parameters_are_checked_where_they_are_given(harness: CliHarness) -> Non
     assert "it has separation, analysis" in refused.stderr
     refused = harness.shell("run", "full", harness.item, "-p", "separation.bogus=1", "--json")
     assert "there are weights, stems" in refused.stderr
+
+
+def test_a_task_runs_on_what_a_search_finds_and_leaves_out_what_is_done(
+    harness: CliHarness,
+) -> None:
+    harness.shell("run", "midi", harness.item)
+    done = harness.shell("run", "midi", "--search", "tone kind:track", "--json")
+    assert json.loads(done.stdout) == {"started": 0, "existing": 1}
+    refused = harness.shell("run", "midi", harness.item, "--search", "tone")
+    assert refused.returncode == 2
