@@ -57,7 +57,7 @@ def test_every_service_has_a_kafka_user_and_every_worker_a_scaler() -> None:
     assert scalers == {folder.name for folder in workers()}
 
 
-def test_the_alerts_use_metrics_that_exist_and_all_that_operators_are_told_to_watch() -> None:
+def test_the_alerts_use_metrics_that_exist_and_all_that_operators_watch() -> None:
     (rule,) = documents(K8S / "components" / "monitoring" / "rules.yaml")
     expressions = " ".join(
         alert["expr"] for group in rule["spec"]["groups"] for alert in group["rules"]

@@ -279,7 +279,7 @@ def test_only_the_jobs_that_fetch_weights_and_imports_reach_public_addresses(
         assert all(set(block["except"]) in (private, {"fc00::/7", "fe80::/10"}) for block in public)
 
 
-def test_replicas_are_spread_and_their_budgets_let_nodes_drain(rendered: Rendered) -> None:
+def test_replicas_are_spread_and_nodes_can_be_drained(rendered: Rendered) -> None:
     for folder in SERVICES:
         pod = rendered.by_name["Deployment", folder.name]["spec"]["template"]
         zones, nodes = pod["spec"]["topologySpreadConstraints"]
@@ -287,9 +287,9 @@ def test_replicas_are_spread_and_their_budgets_let_nodes_drain(rendered: Rendere
         assert nodes["topologyKey"] == "kubernetes.io/hostname"
         for constraint in (zones, nodes):
             assert constraint["labelSelector"] == {"matchLabels": {NAME: folder.name}}
-        budget = rendered.by_name["PodDisruptionBudget", folder.name]["spec"]
-        assert budget["maxUnavailable"] == 1
-        assert budget["selector"] == {"matchLabels": {NAME: folder.name}}
+        disruption = rendered.by_name["PodDisruptionBudget", folder.name]["spec"]
+        assert disruption["maxUnavailable"] == 1
+        assert disruption["selector"] == {"matchLabels": {NAME: folder.name}}
 
 
 def test_a_gateway_knows_how_many_there_are(rendered: Rendered) -> None:

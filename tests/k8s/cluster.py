@@ -77,11 +77,11 @@ class Cluster:
             for path in sorted(self.folder.glob("*.log"))
         )
 
-    def kubectl(self, *arguments: str, given: str = "", check: bool = True) -> str:
+    def kubectl(self, *arguments: str, stdin: str = "", check: bool = True) -> str:
         """Run kubectl as the administrator; return what it prints."""
         done = subprocess.run(
             (self.programs["kubectl"], f"--kubeconfig={self.kubeconfig('admin')}", *arguments),
-            input=given,
+            input=stdin,
             capture_output=True,
             check=False,
             text=True,
@@ -93,7 +93,7 @@ class Cluster:
         """Apply manifests on the server, which refuses fields that it does not know."""
         return self.kubectl(
             *("apply", "--server-side", "--force-conflicts", "--validate=strict", "-f", "-"),
-            given=documents,
+            stdin=documents,
         )
 
     def get(self, path: str, **parameters: str) -> Document:
@@ -235,11 +235,11 @@ def settle(cluster: Cluster, condition: Callable[[], bool], *, what: str) -> Non
         raise
 
 
-def rolled_out(cluster: Cluster, wanted: Mapping[str, int] | None = None) -> bool:
+def rolled_out(cluster: Cluster, replicas: Mapping[str, int] | None = None) -> bool:
     """Return whether every deployment runs its newest template with as many pods as it should."""
     for name, deployment in cluster.deployments().items():
         spec, status = deployment["spec"], deployment.get("status", {})
-        number = (wanted or {}).get(name, spec["replicas"])
+        number = (replicas or {}).get(name, spec["replicas"])
         if (
             status.get("observedGeneration", 0) < deployment["metadata"]["generation"]
             or spec["replicas"] != number

@@ -80,7 +80,7 @@ class Kubelet:
 
     def __enter__(self) -> "Kubelet":
         machine = node(self.name, zone="a", cpu=64, kwok=False)
-        self._cluster.kubectl("create", "-f", "-", given=json.dumps(machine))
+        self._cluster.kubectl("create", "-f", "-", stdin=json.dumps(machine))
         self._beat()
         self._thread.start()
         return self
@@ -140,7 +140,7 @@ class Kubelet:
                 "renewTime": now.strftime("%Y-%m-%dT%H:%M:%S.%fZ"),
             },
         }
-        self._cluster.kubectl("apply", "--server-side", "-f", "-", given=json.dumps(lease))
+        self._cluster.kubectl("apply", "--server-side", "-f", "-", stdin=json.dumps(lease))
 
     def _look(self) -> None:
         listed = self._cluster.get(PODS, fieldSelector=f"spec.nodeName={self.name}")["items"]
@@ -272,7 +272,7 @@ class Kubelet:
 
     def _services(self) -> dict[str, str | None]:
         """Return the address of a pod of each service, `None` where there is none yet."""
-        found = self._cluster.get(f"/api/v1/namespaces/{NAMESPACE}/services")["items"]
+        services = self._cluster.get(f"/api/v1/namespaces/{NAMESPACE}/services")["items"]
         return {
             service["metadata"]["name"]: next(
                 (
@@ -282,7 +282,7 @@ class Kubelet:
                 ),
                 None,
             )
-            for service in found
+            for service in services
         }
 
     def _mounts(self, pod: RunningPod, document: Document, container: Document) -> dict[str, str]:

@@ -56,8 +56,8 @@ def overlay(request: pytest.FixtureRequest, cluster: Cluster, definitions: None)
     """Apply an overlay to nodes that suit it, and remove it at the end."""
     name = request.param
     try:
-        cluster.kubectl("create", "-f", "-", given=as_text(NODES[name]))
-        cluster.kubectl("create", "-f", "-", given=as_text([volume("one"), volume("two")]))
+        cluster.kubectl("create", "-f", "-", stdin=as_text(NODES[name]))
+        cluster.kubectl("create", "-f", "-", stdin=as_text([volume("one"), volume("two")]))
         cluster.apply(render_text(OVERLAYS / name))
         settle(cluster, lambda: rolled_out(cluster), what=f"the rollout of {name}")
         yield name
@@ -142,8 +142,8 @@ def test_services_lead_to_ready_pods(overlay: str, cluster: Cluster) -> None:
         )
 
     for name in ("gateway", "library"):
-        wanted = cluster.deployments()[name]["spec"]["replicas"]
-        settle(cluster, lambda name=name, wanted=wanted: endpoints(name) == wanted, what=name)
+        number = cluster.deployments()[name]["spec"]["replicas"]
+        settle(cluster, lambda name=name, number=number: endpoints(name) == number, what=name)
 
 
 def test_pod_security_refuses_what_is_not_restricted(overlay: str, cluster: Cluster) -> None:
@@ -153,7 +153,7 @@ def test_pod_security_refuses_what_is_not_restricted(overlay: str, cluster: Clus
         "metadata": {"name": "shell", "namespace": NAMESPACE},
         "spec": {"containers": [{"name": "shell", "image": "cratedig/library"}]},
     }
-    answer = cluster.kubectl("create", "-f", "-", given=as_text([pod]), check=False)
+    answer = cluster.kubectl("create", "-f", "-", stdin=as_text([pod]), check=False)
     assert 'violates PodSecurity "restricted:latest"' in answer
 
 
@@ -174,7 +174,7 @@ def test_scaling_up_and_to_zero_leaves_nothing(overlay: str, cluster: Cluster) -
     scale(1)
 
 
-def test_a_budget_stops_a_drain_that_takes_too_much(overlay: str, cluster: Cluster) -> None:
+def test_a_drain_leaves_two_of_three_replicas(overlay: str, cluster: Cluster) -> None:
     if overlay != "production":
         pytest.skip("one node, or two replicas of which one may go: nothing to hold")
     drain = ("--ignore-daemonsets", "--delete-emptydir-data", "--disable-eviction=false")
@@ -201,8 +201,8 @@ def test_an_upgrade_from_the_previous_manifests_rolls_out(
 ) -> None:
     previous = previous_manifests(tmp_path)
     try:
-        cluster.kubectl("create", "-f", "-", given=as_text(NODES["production"]))
-        cluster.kubectl("create", "-f", "-", given=as_text([volume("one"), volume("two")]))
+        cluster.kubectl("create", "-f", "-", stdin=as_text(NODES["production"]))
+        cluster.kubectl("create", "-f", "-", stdin=as_text([volume("one"), volume("two")]))
         if "kind: Namespace\n" not in previous:
             cluster.kubectl("create", "namespace", NAMESPACE)
         cluster.apply(previous)

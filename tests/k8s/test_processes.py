@@ -52,7 +52,7 @@ def kubelet(
     }
     try:
         cluster.kubectl("create", "namespace", NAMESPACE)
-        cluster.kubectl("create", "-f", "-", given=as_text([volume("weights")]))
+        cluster.kubectl("create", "-f", "-", stdin=as_text([volume("weights")]))
         cluster.apply(
             as_text(
                 [
