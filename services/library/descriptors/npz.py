@@ -39,7 +39,7 @@ _BLOCK = 1 << 22
 async def write_npz(rows: AsyncIterator[Rows], manifest: Manifest) -> AsyncIterator[bytes]:
     """Yield the parts of a NumPy archive; no array needs `allow_pickle`.
 
-    It has an array for each of `COLUMNS`, `[manifest.found]`; `tags`, of the same length, each a
+    It has an array for each of `COLUMNS`, `[manifest.count]`; `tags`, of the same length, each a
     JSON list; and `manifest`, JSON. For each vector space there are `vectors-NAME-VERSION`,
     single-precision `[vectors, dimension]`, and `rows-NAME-VERSION`, `[vectors]`: the rows that
     these belong to. Rows of items that were removed while the file was written are at the end,
@@ -47,10 +47,10 @@ async def write_npz(rows: AsyncIterator[Rows], manifest: Manifest) -> AsyncItera
     """
     sink = Sink()
     archive = zipfile.ZipFile(sink, "w", zipfile.ZIP_DEFLATED, compresslevel=1)
-    with contextlib.closing(_Table(manifest.found)) as table:
+    with contextlib.closing(_Table(manifest.count)) as table:
         # The ids are written as they are read, so that a reader never waits long for data.
         with archive.open("item.npy", "w", force_zip64=True) as ids:
-            _write_header(ids, _ID_TYPE, (manifest.found,))
+            _write_header(ids, _ID_TYPE, (manifest.count,))
             async for part in rows:
                 await asyncio.to_thread(_add, ids, table, part)
                 yield sink.take()

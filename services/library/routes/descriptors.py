@@ -83,7 +83,7 @@ def descriptor_routes(server: Context) -> APIRouter:
         async with server.database.session() as session:
             now = await server.database.time(session)
         manifest = Manifest(
-            query=format_query(query), revision=revision, found=len(documents), created=now
+            query=format_query(query), revision=revision, count=len(documents), created=now
         )
         vectors = server.vectors if params.vectors else None
         rows = read_rows(server.database, vectors, owner, documents)
