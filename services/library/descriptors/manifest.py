@@ -11,7 +11,7 @@ FORMAT_VERSION = 1
 
 
 @dataclass(frozen=True, slots=True)
-class Manifest:
+class DescriptorManifest:
     """Where a table of descriptors comes from.
 
     Attributes

@@ -13,8 +13,8 @@ from numpy.typing import NDArray
 
 from kit.vectors.base import Space
 from services.library.descriptors.columns import COLUMNS, TAGS, ColumnType
-from services.library.descriptors.manifest import Manifest
-from services.library.descriptors.rows import Rows
+from services.library.descriptors.manifest import DescriptorManifest
+from services.library.descriptors.rows import DescriptorRows
 from services.library.descriptors.sink import Sink
 
 _ID_TYPE = np.dtype("<U36")
@@ -36,13 +36,15 @@ _BLOCK = 1 << 22
 """Bytes of vectors that are written at a time."""
 
 
-async def write_npz(rows: AsyncIterator[Rows], manifest: Manifest) -> AsyncIterator[bytes]:
+async def write_npz(
+    rows: AsyncIterator[DescriptorRows], manifest: DescriptorManifest
+) -> AsyncIterator[bytes]:
     """Yield the parts of a NumPy archive; no array needs `allow_pickle`.
 
     It has an array for each of `COLUMNS`, `[manifest.count]`; `tags`, of the same length, each a
     JSON list; and `manifest`, JSON. For each vector space there are `vectors-NAME-VERSION`,
     single-precision `[vectors, dimension]`, and `rows-NAME-VERSION`, `[vectors]`: the rows that
-    these belong to. Rows of items that were removed while the file was written are at the end,
+    these belong to. DescriptorRows of items that were removed while the file was written are at the end,
     without an id.
     """
     sink = Sink()
@@ -74,7 +76,7 @@ class _Table:
     Parameters
     ----------
     length
-        Rows that the table will have.
+        DescriptorRows that the table will have.
     """
 
     def __init__(self, length: int) -> None:
@@ -94,7 +96,7 @@ class _Table:
 
     @property
     def missing(self) -> int:
-        """Rows that are not there, as their items were removed."""
+        """DescriptorRows that are not there, as their items were removed."""
         return self._length - self._count
 
     @property
@@ -106,7 +108,7 @@ class _Table:
         """Return how many rows have a vector in a space."""
         return len(self._rows[space])
 
-    def add(self, part: Rows) -> None:
+    def add(self, part: DescriptorRows) -> None:
         """Add rows."""
         for column in COLUMNS:
             if column.name != "item":
@@ -140,7 +142,7 @@ class _Table:
             yield block
 
 
-def _add(ids: IO[bytes], table: _Table, part: Rows) -> None:
+def _add(ids: IO[bytes], table: _Table, part: DescriptorRows) -> None:
     ids.write(np.array(part.values["item"], _ID_TYPE).tobytes())
     table.add(part)
 

@@ -1,4 +1,4 @@
-"""Rows of a descriptor table, read from the library some at a time."""
+"""DescriptorRows of a descriptor table, read from the library some at a time."""
 
 import asyncio
 from collections.abc import AsyncIterator
@@ -22,7 +22,7 @@ from services.library.similarity.sound_vectors import SoundVectors
 from services.library.similarity.tables import SoundRow
 
 AT_ONCE = 500
-"""Rows that are read at a time: the driver turns them into objects on the event loop."""
+"""DescriptorRows that are read at a time: the driver turns them into objects on the event loop."""
 
 _document = SearchDocumentRow
 
@@ -44,7 +44,7 @@ _SELECTED = (
 
 
 @dataclass(frozen=True, slots=True)
-class Rows:
+class DescriptorRows:
     """Some rows of a descriptor table.
 
     Attributes
@@ -75,7 +75,7 @@ async def read_rows(
     vectors: SoundVectors | None,
     owner: str,
     documents: DocumentIds,
-) -> AsyncIterator[Rows]:
+) -> AsyncIterator[DescriptorRows]:
     """Yield the rows of an owner's documents; items that were removed meanwhile are left out.
 
     Parameters
@@ -137,7 +137,7 @@ def _rows(
     tags: dict[int, list[str]],
     spaces: list[Space | None],
     stored: dict[str, F32],
-) -> Rows:
+) -> DescriptorRows:
     values = {
         column.name: [row[place] for row in selected]
         for place, column in enumerate(COLUMNS, start=4)
@@ -148,4 +148,4 @@ def _rows(
     kept = [
         own if vector is not None else None for own, vector in zip(spaces, vectors, strict=True)
     ]
-    return Rows(values, [tags.get(row[0], []) for row in selected], kept, vectors)
+    return DescriptorRows(values, [tags.get(row[0], []) for row in selected], kept, vectors)
