@@ -121,8 +121,8 @@ def _dense(case: Case, _: np.random.Generator) -> Rows:
 
 
 def _varied(case: Case, _: np.random.Generator) -> Rows:
-    one = np.zeros(len(case.others), np.int64)
-    return _arranged(case, one, np.ones(1))
+    same_group = np.zeros(len(case.others), np.int64)
+    return _arranged(case, same_group, np.ones(1))
 
 
 def _built(case: Case, _: np.random.Generator) -> Rows:
@@ -191,18 +191,18 @@ class Figures:
             part.label[others],
             in_others[others],
         )
-        wanted = np.bincount(part.label[collection], minlength=int(part.label.max()) + 1)
+        in_collection = np.bincount(part.label[collection], minlength=int(part.label.max()) + 1)
         values = {}
         for name, recommend in METHODS.items():
             order = others[recommend(case, chance)[:MORE]]
             first = order[:FIRST]
             cosines = part.vectors[first] @ part.vectors[first].T
-            mix = np.bincount(part.label[first], minlength=len(wanted)) / len(first)
+            mix = np.bincount(part.label[first], minlength=len(in_collection)) / len(first)
             values[name] = (
                 float(left_out in first),
                 float(left_out in order),
                 float((1 - cosines)[np.triu_indices(len(first), 1)].mean()),
-                float(np.abs(mix - wanted / wanted.sum()).sum() / 2),
+                float(np.abs(mix - in_collection / in_collection.sum()).sum() / 2),
             )
         return values
 
@@ -235,14 +235,14 @@ def parts() -> list[Part]:
     plain = np.asarray(rows["plain"], np.bool_)
     descriptors = np.asarray(rows["descriptors"], np.float32)
     label = np.unique(rows["label"][plain], return_inverse=True)[1]
-    found = []
+    divided = []
     for held in folds(np.asarray(rows["family"], np.str_)):
         projection = fit(descriptors[~held], rows["instrument"][~held], rows["label"][~held])
         vectors = np.asarray(projection.apply(descriptors[plain]), np.float32)
         vectors /= np.linalg.norm(vectors, axis=1, keepdims=True)
         kit = np.asarray(rows["kit"][plain], np.str_)
-        found.append(Part(vectors, np.asarray(label, np.int64), kit, held[plain]))
-    return found
+        divided.append(Part(vectors, np.asarray(label, np.int64), kit, held[plain]))
+    return divided
 
 
 def simulated(part: Part, chance: np.random.Generator) -> list[Rows]:

@@ -206,8 +206,8 @@ def _describe(spaces: list[_Scored], pool: Rows, examples: Examples) -> tuple[F3
         candidates["distance"][here] = space.distances[at]
         close = 1.0 - vectors @ space.owned.vectors[space.liked_rows].T <= ALIKE
         # Of a collection only its own sounds are counted: others have zeros there.
-        own = (
-            examples.collections[nearest][:, None] == examples.collections[space.liked][None]
+        own = np.equal(
+            examples.collections[nearest][:, None], examples.collections[space.liked][None]
         ).all(axis=2)
         of_collection = examples.collections[nearest].any(axis=1)[:, None]
         candidates["alike"][here] = (close & (own | ~of_collection)).sum(axis=1)

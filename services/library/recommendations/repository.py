@@ -86,7 +86,7 @@ async def documents_among(
     query = select(col(document.item), col(document.id)).where(
         col(document.item).in_(items), col(document.owner) == owner, ~col(document.removed)
     )
-    return dict((await session.execute(query)).all())
+    return {item: id_ or 0 for item, id_ in (await session.execute(query)).all()}
 
 
 async def names_of(session: AsyncSession, owner: str, items: Collection[str]) -> dict[str, str]:
@@ -113,7 +113,7 @@ _KINDS = {
 """The kinds of reasons by the text in the second column of the queries of liked sounds."""
 
 
-def _liked(owner: str) -> list[Select[Any]]:
+def _liked(owner: str) -> list[Any]:
     """Return queries of what an owner likes: item, kind, collection; the strongest sign first."""
     item, job = ItemRow, JobRow
     rated = (
@@ -138,7 +138,7 @@ def _liked(owner: str) -> list[Select[Any]]:
     return [favourites, rated, exported, tray, collections.where(_chosen(owner))]
 
 
-def _members(owner: str, collection: str | None = None) -> Select[Any]:
+def _members(owner: str, collection: str | None = None) -> Any:
     """Return the query of items in an owner's collections, or in one, the newest first."""
     query = (
         select(col(_MEMBER.item), col(_COLLECTION.kind), col(_COLLECTION.id))

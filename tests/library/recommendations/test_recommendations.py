@@ -2,11 +2,14 @@
 
 from typing import Any
 
+import numpy as np
 from sqlalchemy import func, select, update
 from sqlmodel import col
 
 from contracts.ids import OwnerId
+from contracts.jobs import TaskName
 from contracts.tagging import SoundClass
+from kit.vectors.base import Space
 from services.library.deletions.deletions import Deletions
 from services.library.events.tables import EventRow
 from services.library.recommendations import lists
@@ -15,9 +18,11 @@ from services.library.recommendations.tables import (
     RecommendationDismissalRow,
     RecommendationListRow,
 )
+from services.library.similarity.sound_vectors import Sound
 from tests.library.catalogue import UNKNOWN, Catalogue, User, good
 from tests.library.similarity.crate import add_samples, angle, sample
 from tests.library.teaching.crate import ROUND, SHARP, place, sounds, two_clusters
+from tests.library.test_exports import FILES, RESULT, export
 from tests.support.timeouts import HANG_TIMEOUT
 
 PATH = "/recommendations"
@@ -112,6 +117,24 @@ async def test_ratings_tray_collections_and_exports_say_what_is_liked(
     await refresh(catalogue)
     assert "at-0" not in names(await user.get(PATH))
     assert (await user.get(PATH))["examples"] == 2
+
+
+async def test_what_is_like_an_exported_song_is_recommended(catalogue: Catalogue) -> None:
+    user = catalogue.user()
+    songs = [await user.track(f"song {number}".encode() * 100) for number in range(2)]
+    space = Space("music", "1", 2)
+    vectors = catalogue.server.vectors
+    await vectors.ensure([space])
+    async with catalogue.database.transaction() as session:
+        near = {item: np.array([1.0, 0.1 * n], np.float32) for n, item in enumerate(songs)}
+        sounds = {item: Sound(space, vector) for item, vector in near.items()}
+        await vectors.put(session, user.owner, sounds)
+    await export(user, item=songs[0])
+    await catalogue.finish(await catalogue.claim(TaskName.EXPORT), RESULT, FILES)
+    await refresh(catalogue)
+    (entry,) = (await user.get(PATH))["items"]
+    assert entry["hit"]["item"]["id"] == songs[1]
+    assert (entry["reason"]["kind"], entry["reason"]["item"]) == ("export", songs[0])
 
 
 async def test_a_collection_is_completed_from_what_it_holds(catalogue: Catalogue) -> None:
@@ -244,13 +267,13 @@ async def test_lists_that_were_read_longest_ago_are_dropped(
     monkeypatch.setattr(lists, "MAX_LISTS", 2)
     user = catalogue.user()
     items = await two_clusters(user, catalogue, count=1)
-    made = [await collect(user, f"{number}", items["round-00"]) for number in range(3)]
-    for collection in made:
+    created = [await collect(user, f"{number}", items["round-00"]) for number in range(3)]
+    for collection in created:
         await user.get(PATH, **{"for": f"collection:{collection}"})
     async with catalogue.database.session() as session:
         kept = set(await session.scalars(select(col(RecommendationListRow.id))))
-    assert made[2] in kept
-    assert made[0] not in kept
+    assert created[2] in kept
+    assert created[0] not in kept
 
 
 async def test_lists_go_with_their_collection_and_their_owner(catalogue: Catalogue) -> None:

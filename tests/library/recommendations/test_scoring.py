@@ -103,7 +103,7 @@ def test_candidates_are_bounded_and_name_their_reason() -> None:
     assert not far["collection"].any()
 
 
-def test_sounds_of_two_spaces_are_recommended_beside_each_other() -> None:
+def test_sounds_of_two_spaces_are_recommended_together() -> None:
     samples, songs = ids(4), ids(3, 100)
     crate = {
         Space("sample", "1", 2): OwnedVectors(samples, plane(0, 5, 10, 15)),

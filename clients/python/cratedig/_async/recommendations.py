@@ -4,7 +4,7 @@ from types import NoneType
 
 from cratedig import types
 from cratedig._async.resource import AsyncResource
-from cratedig.operations import Operation
+from cratedig.operations import Operation, idempotency_key
 
 
 class AsyncRecommendations(AsyncResource):
@@ -36,7 +36,13 @@ class AsyncRecommendations(AsyncResource):
     async def dismiss(self, item: str) -> None:
         """Never recommend an item again."""
         await self._connection.send(
-            Operation("POST", "/v1/recommendations/{item}/dismiss", NoneType, {"item": item})
+            Operation(
+                "POST",
+                "/v1/recommendations/{item}/dismiss",
+                NoneType,
+                {"item": item},
+                headers=idempotency_key(),
+            )
         )
 
     async def undo_dismissal(self, item: str) -> None:

@@ -5,7 +5,7 @@ from types import NoneType
 
 from cratedig import types
 from cratedig._sync.resource import Resource
-from cratedig.operations import Operation
+from cratedig.operations import Operation, idempotency_key
 
 
 class Recommendations(Resource):
@@ -37,7 +37,13 @@ class Recommendations(Resource):
     def dismiss(self, item: str) -> None:
         """Never recommend an item again."""
         self._connection.send(
-            Operation("POST", "/v1/recommendations/{item}/dismiss", NoneType, {"item": item})
+            Operation(
+                "POST",
+                "/v1/recommendations/{item}/dismiss",
+                NoneType,
+                {"item": item},
+                headers=idempotency_key(),
+            )
         )
 
     def undo_dismissal(self, item: str) -> None:

@@ -81,14 +81,14 @@ def _computed(
 
 def _because(reason: types.RecommendationReason, collections: dict[str, str]) -> str:
     """Return a reason as a phrase; `collections` are names by id."""
-    said = {
+    phrases = {
         "favourite": f"like {reason.name}, a favourite",
         "rating": f"like {reason.name}, which you rated",
         "export": f"like {reason.name}, which you exported",
         "tray": f"like {reason.name} in the tray",
     }
     if reason.kind != "collection":
-        return said[reason.kind]
+        return phrases[reason.kind]
     where = collections.get(reason.collection or "", "a collection")
     if reason.alike > 1:
         return f"like {reason.alike} sounds of {where}, such as {reason.name}"
