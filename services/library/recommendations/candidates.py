@@ -209,7 +209,7 @@ def _describe(spaces: list[_Scored], pool: Rows, examples: Examples) -> tuple[F3
         own = np.equal(
             examples.collections[nearest][:, None], examples.collections[space.liked][None]
         ).all(axis=2)
-        of_collection = examples.collections[nearest].any(axis=1)[:, None]
+        of_collection = np.any(examples.collections[nearest], axis=1, keepdims=True)
         candidates["alike"][here] = (close & (own | ~of_collection)).sum(axis=1)
         first += len(space.rows)
         component += width
