@@ -13,6 +13,8 @@ from cratedig.types.admin import (
     AccountChanges,
     AccountStorage,
     AdminAccount,
+    AdminJob,
+    AdminJobState,
     AuditEntry,
     DeadLetter,
     Model,
@@ -86,6 +88,7 @@ from cratedig.types.recommendations import (
     RecommendationState,
 )
 from cratedig.types.search import (
+    DescriptorFormat,
     FacetCount,
     Facets,
     Histogram,
@@ -144,6 +147,8 @@ __all__ = [
     "AccountChanges",
     "AccountStorage",
     "AdminAccount",
+    "AdminJob",
+    "AdminJobState",
     "AnsweredItem",
     "ApiKey",
     "Artifact",
@@ -163,6 +168,7 @@ __all__ = [
     "CorrectionVersions",
     "Corrections",
     "DeadLetter",
+    "DescriptorFormat",
     "Download",
     "DuplicateGroup",
     "DuplicateItem",
