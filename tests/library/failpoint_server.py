@@ -188,11 +188,11 @@ class FailpointServer:
     async def build(self) -> None:
         """Create what outlives every process, the tables and one item, and the applications."""
         settings = LibrarySettings()
-        self.policy = settings.policy(60.0)
-        register_hooks(self.database, self.policy)
+        self.policy = policy = settings.policy(60.0)
+        register_hooks(self.database, policy)
         clock = SystemClock()
         uploads = Uploads(
-            self.database, self.objects, clock=clock, policy=self.policy, settings=settings
+            self.database, self.objects, clock=clock, policy=policy, settings=settings
         )
         store = await open_vectors(self.database, self.folder / "vectors")
         vectors = SoundVectors(self.database, store)
