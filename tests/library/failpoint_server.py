@@ -188,15 +188,13 @@ class FailpointServer:
     async def build(self) -> None:
         """Create what outlives every process, the tables and one item, and the applications."""
         settings = LibrarySettings()
+        database = self.database
         self.policy = policy = settings.policy(60.0)
-        register_hooks(self.database, policy)
+        register_hooks(database, policy)
         clock = SystemClock()
-        uploads = Uploads(
-            self.database, self.objects, clock=clock, policy=policy, settings=settings
-        )
-        store = await open_vectors(self.database, self.folder / "vectors")
-        vectors = SoundVectors(self.database, store)
-        deletions = Deletions(self.database, vectors, patience=HANG_TIMEOUT)
+        uploads = Uploads(database, self.objects, clock=clock, policy=policy, settings=settings)
+        vectors = SoundVectors(database, await open_vectors(database, self.folder / "vectors"))
+        deletions = Deletions(database, vectors, patience=HANG_TIMEOUT)
         self.bus = await self._new_bus()
         searches = Searches(
             self.database,
