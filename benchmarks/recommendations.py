@@ -27,7 +27,7 @@ from contracts.recommendations import MAX_STORED
 from kit.arrays import F32, F64
 from kit.vectors.base import OwnedVectors, Space
 from kit.vectors.ids import Ids
-from services.library.recommendations.candidates import Examples, choose
+from services.library.recommendations.candidates import LikedSounds, choose
 from services.library.recommendations.repository import MAX_EXAMPLES
 from services.library.recommendations.scoring import Taste, arrange, best_of_groups, score
 from services.library.search.classes import ItemClasses
@@ -272,7 +272,7 @@ async def measure_lists(chance: np.random.Generator) -> list[str]:
     vectors /= np.linalg.norm(vectors, axis=1, keepdims=True)
     ids = chance.integers(0, 256, (ITEMS, 16), np.uint8)
     count = min(MAX_EXAMPLES, ITEMS // 10)
-    examples = Examples(
+    examples = LikedSounds(
         ids[:count],
         np.zeros(count, np.uint8),
         np.zeros((count, 16), np.uint8),

@@ -39,7 +39,7 @@ Candidates = NDArray[np.void]
 
 
 @dataclass(frozen=True, slots=True)
-class Examples:
+class LikedSounds:
     """Liked sounds, `[examples]` each.
 
     Attributes
@@ -91,7 +91,7 @@ class _Scored:
 
 def choose(
     crate: Mapping[Space, OwnedVectors],
-    examples: Examples,
+    examples: LikedSounds,
     excluded: Ids,
     classes: ItemClasses,
     *,
@@ -148,7 +148,7 @@ def _present(ids: Ids, requested: Ids) -> Rows:
 def _score(
     number: int,
     owned: OwnedVectors,
-    examples: Examples,
+    examples: LikedSounds,
     example_rows: Rows,
     rows: Rows,
     classes: ItemClasses,
@@ -174,7 +174,7 @@ def _score(
     )
 
 
-def _mix(spaces: list[_Scored], examples: Examples) -> tuple[Rows, NDArray[np.float64]]:
+def _mix(spaces: list[_Scored], examples: LikedSounds) -> tuple[Rows, NDArray[np.float64]]:
     """Return the group of each sound, counted from 0, and the share of each group in the taste."""
     liked = np.concatenate([space.liked_groups for space in spaces])
     weights = np.concatenate([examples.weights[space.liked] for space in spaces])
@@ -184,7 +184,7 @@ def _mix(spaces: list[_Scored], examples: Examples) -> tuple[Rows, NDArray[np.fl
     return numbers[len(liked) :], mix / mix.sum()
 
 
-def _describe(spaces: list[_Scored], pool: Rows, examples: Examples) -> tuple[F32, Candidates]:
+def _describe(spaces: list[_Scored], pool: Rows, examples: LikedSounds) -> tuple[F32, Candidates]:
     """Return the vectors of chosen sounds, and what is stored of them.
 
     Each space has components of its own in the vectors: sounds of two spaces are never alike.

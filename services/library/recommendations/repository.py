@@ -17,7 +17,7 @@ from services.library.catalogue.tables import ItemRow
 from services.library.collections.tables import CollectionItemRow, CollectionRow
 from services.library.imports.tables import ImportRow
 from services.library.jobs.tables import JobRow
-from services.library.recommendations.candidates import KINDS, Examples
+from services.library.recommendations.candidates import KINDS, LikedSounds
 from services.library.recommendations.tables import (
     RecommendationDismissalRow,
     RecommendationListRow,
@@ -38,7 +38,7 @@ _WEIGHTS = {
 _MEMBER, _COLLECTION = CollectionItemRow, CollectionRow
 
 
-async def read_examples(session: AsyncSession, row: RecommendationListRow) -> Examples:
+async def read_examples(session: AsyncSession, row: RecommendationListRow) -> LikedSounds:
     """Return the liked sounds of a list: of a collection its own items, else the owner's."""
     queries = [_members(row.owner, row.collection)] if row.collection else _liked(row.owner)
     best: dict[str, tuple[ReasonKind, str | None]] = {}
@@ -52,7 +52,7 @@ async def read_examples(session: AsyncSession, row: RecommendationListRow) -> Ex
         kind, collection = best[item]
         if kind is ReasonKind.COLLECTION and collection is not None:
             collections[place] = pack([collection])[0]
-    return Examples(
+    return LikedSounds(
         pack_items(items),
         np.array([KINDS.index(kind) for kind in kinds], np.uint8),
         collections,

@@ -12,9 +12,9 @@ of MMR", SIGIR 1998), and is of a class that so far has less than its share amon
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 
 from kit.arrays import F32, F64
+from kit.vectors.ids import Rows
 
 WIDTH = 0.05
 """Distance at which an example counts e times less. This and the next two constants were chosen on
@@ -27,7 +27,6 @@ ALIKE = 0.3
 """Distance up to which a sound is called like an example."""
 _BLOCK = 512
 """Sounds that are compared with all examples at a time."""
-Places = NDArray[np.int64]
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,11 +60,11 @@ class Fits:
     """
 
     values: F32
-    nearest: Places
+    nearest: Rows
     distances: F32
 
 
-def score(taste: Taste, vectors: F32, rows: Places | None = None) -> Fits:
+def score(taste: Taste, vectors: F32, rows: Rows | None = None) -> Fits:
     """Return how well sounds fit a taste.
 
     Parameters
@@ -99,7 +98,7 @@ def score(taste: Taste, vectors: F32, rows: Places | None = None) -> Fits:
     return Fits(values, nearest, distances)
 
 
-def best_of_groups(values: F32, groups: Places, mix: F64, limit: int) -> Places:
+def best_of_groups(values: F32, groups: Rows, mix: F64, limit: int) -> Rows:
     """Return the sounds that fit best, and of each group at least its share if it has so many.
 
     Parameters
@@ -123,7 +122,7 @@ def best_of_groups(values: F32, groups: Places, mix: F64, limit: int) -> Places:
     return np.asarray(order[np.sort(chosen)], np.int64)
 
 
-def arrange(values: F32, vectors: F32, groups: Places, mix: F64) -> Places:
+def arrange(values: F32, vectors: F32, groups: Rows, mix: F64) -> Rows:
     """Return the order in which sounds are recommended: fitting, varied, and calibrated.
 
     Parameters

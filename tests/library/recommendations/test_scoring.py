@@ -6,7 +6,7 @@ from contracts.maps import NO_CLASS
 from contracts.recommendations import MAX_STORED, ReasonKind
 from kit.arrays import F32
 from kit.vectors.base import OwnedVectors, Space
-from services.library.recommendations.candidates import KINDS, Examples, choose
+from services.library.recommendations.candidates import KINDS, LikedSounds, choose
 from services.library.recommendations.scoring import Taste, arrange, best_of_groups, score
 from services.library.search.classes import ItemClasses
 
@@ -83,7 +83,7 @@ def test_candidates_are_bounded_and_name_their_reason() -> None:
     vectors /= np.linalg.norm(vectors, axis=1, keepdims=True)
     crate = {Space("sample", "1", 16): OwnedVectors(items, vectors)}
     collection = ids(1, 9999)
-    examples = Examples(
+    examples = LikedSounds(
         items[[0, 1, count - 1]],
         np.array([KINDS.index(ReasonKind.COLLECTION)] * 2 + [0], np.uint8),
         np.concatenate((collection, collection, np.zeros((1, 16), np.uint8))),
@@ -112,7 +112,7 @@ def test_sounds_of_two_spaces_are_recommended_together() -> None:
         ),
         Space("sample", "0", 2): OwnedVectors(ids(2, 200), plane(0, 5)),
     }
-    examples = Examples(
+    examples = LikedSounds(
         np.concatenate((samples[:1], songs[:1])),
         np.zeros(2, np.uint8),
         np.zeros((2, 16), np.uint8),
@@ -132,7 +132,7 @@ def test_sounds_of_two_spaces_are_recommended_together() -> None:
 def test_only_some_sounds_are_compared_if_only_some_are_named() -> None:
     items = ids(10)
     crate = {Space("sample", "1", 2): OwnedVectors(items, plane(*range(0, 100, 10)))}
-    examples = Examples(
+    examples = LikedSounds(
         items[:1], np.zeros(1, np.uint8), np.zeros((1, 16), np.uint8), np.ones(1, np.float32)
     )
     classes = ItemClasses(items, np.zeros(10, np.uint8))
