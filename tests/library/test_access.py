@@ -77,6 +77,7 @@ FORGED = [
 NOT_OF_ONE = {
     *("/v1/uploads", "/v1/pipelines", "/v1/items", "/v1/jobs", "/v1/runs", "/v1/tags"),
     *("/v1/duplicates", "/v1/taught-tags", "/v1/saved-searches", "/v1/hidden"),
+    "/v1/recommendations",
 }
 IMPORT = {"provider": "http", "reference": "https://example.org/a.wav"}
 OWN_PUTS = {

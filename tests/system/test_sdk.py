@@ -299,6 +299,11 @@ CASES: dict[str, Case] = {
     "pipelines.get": lambda c, w: c.pipelines.get("midi"),
     "pipelines.list": lambda c, w: c.pipelines.list(page_size=1),
     "pipelines.replace": replace_pipeline,
+    "recommendations.dismiss": lambda c, w: c.recommendations.dismiss(w.item),
+    "recommendations.list": lambda c, w: c.recommendations.list(
+        collection="favourites", q="class:kick", page_size=5
+    ),
+    "recommendations.undo_dismissal": lambda c, w: c.recommendations.undo_dismissal(w.item),
     "runs.cancel": lambda c, w: c.runs.cancel(w.run),
     "runs.create": lambda c, w: c.runs.create(w.item, "midi", params={"midi": {"program": 1}}),
     "runs.get": lambda c, w: c.runs.get(w.run),

@@ -44,7 +44,7 @@ async def write_npz(
     It has an array for each of `COLUMNS`, `[manifest.count]`; `tags`, of the same length, each a
     JSON list; and `manifest`, JSON. For each vector space there are `vectors-NAME-VERSION`,
     single-precision `[vectors, dimension]`, and `rows-NAME-VERSION`, `[vectors]`: the rows that
-    these belong to. DescriptorRows of items that were removed while the file was written are at the end,
+    these belong to. Rows of items that were removed while the file was written are at the end,
     without an id.
     """
     sink = Sink()
@@ -76,7 +76,7 @@ class _Table:
     Parameters
     ----------
     length
-        DescriptorRows that the table will have.
+        Rows that the table will have.
     """
 
     def __init__(self, length: int) -> None:
@@ -96,7 +96,7 @@ class _Table:
 
     @property
     def missing(self) -> int:
-        """DescriptorRows that are not there, as their items were removed."""
+        """Rows that are not there, as their items were removed."""
         return self._length - self._count
 
     @property

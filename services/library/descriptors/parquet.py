@@ -12,7 +12,7 @@ from services.library.descriptors.sink import Sink
 METADATA_KEY = b"cratedig"
 """Of the manifest in the file's metadata."""
 _ROW_GROUP = 10_000
-"""DescriptorRows that are written at a time."""
+"""Rows that are written at a time."""
 
 
 async def write_parquet(

@@ -1,4 +1,4 @@
-"""DescriptorRows of a descriptor table, read from the library some at a time."""
+"""Rows of a descriptor table, read from the library some at a time."""
 
 import asyncio
 from collections.abc import AsyncIterator
@@ -22,7 +22,7 @@ from services.library.similarity.sound_vectors import SoundVectors
 from services.library.similarity.tables import SoundRow
 
 AT_ONCE = 500
-"""DescriptorRows that are read at a time: the driver turns them into objects on the event loop."""
+"""Rows that are read at a time: the driver turns them into objects on the event loop."""
 
 _document = SearchDocumentRow
 

@@ -80,6 +80,13 @@ from cratedig.types.imports import (
     ImportState,
 )
 from cratedig.types.maps import Map, MapLabel, MapPoints, MapState
+from cratedig.types.recommendations import (
+    ReasonKind,
+    Recommendation,
+    RecommendationReason,
+    Recommendations,
+    RecommendationState,
+)
 from cratedig.types.search import (
     DescriptorFormat,
     FacetCount,
@@ -212,6 +219,11 @@ __all__ = [
     "ProposalsConfirmed",
     "Queue",
     "Reason",
+    "ReasonKind",
+    "Recommendation",
+    "RecommendationReason",
+    "RecommendationState",
+    "Recommendations",
     "RetryWith",
     "Run",
     "RunState",

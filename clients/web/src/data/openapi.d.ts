@@ -1468,6 +1468,56 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/v1/recommendations": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * List
+         * @description Recommend items that fit what you like, each with the reason, varied.
+         *
+         *     They are computed when your taste or your sounds change, and not by this request: the first
+         *     one for a collection answers with the state `computing`, and `recommendations.updated`
+         *     follows. Filters choose among the 500 that fit best.
+         */
+        get: operations["get_recommendations"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/recommendations/{item}/dismiss": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Dismiss
+         * @description Never recommend an item again, neither for your account nor for a collection.
+         *
+         *     A repeated request changes nothing.
+         */
+        post: operations["post_recommendations_by_item_dismiss"];
+        /**
+         * Undo Dismissal
+         * @description Let an item that you dismissed be recommended again.
+         */
+        delete: operations["delete_recommendations_by_item_dismiss"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/v1/runs": {
         parameters: {
             query?: never;
@@ -4481,6 +4531,95 @@ export interface components {
              * @description Text for a person: what was wrong and what to do.
              */
             message: string;
+        };
+        /**
+         * ReasonKind
+         * @description How it is known that the caller likes the sound that a recommendation is like.
+         * @enum {string}
+         */
+        ReasonKind: "favourite" | "rating" | "export" | "tray" | "collection";
+        /**
+         * Recommendation
+         * @description An item that fits what the caller likes.
+         */
+        Recommendation: {
+            hit: components["schemas"]["SearchHit"];
+            reason: components["schemas"]["RecommendationReason"];
+        };
+        /**
+         * RecommendationReason
+         * @description Why an item is recommended: the liked sound that it is most like.
+         */
+        RecommendationReason: {
+            /**
+             * Alike
+             * @description Liked sounds within a distance of 0.3; for the kind `collection` only those of it.
+             */
+            alike: number;
+            /**
+             * Collection
+             * @description For the kind `collection`: the collection that holds the liked sound.
+             */
+            collection?: string | null;
+            /**
+             * Distance
+             * @description From the recommended item to the liked sound.
+             */
+            distance: number;
+            /**
+             * Item
+             * @description The liked sound.
+             */
+            item: string;
+            kind: components["schemas"]["ReasonKind"];
+            /**
+             * Name
+             * @description The name of the liked sound.
+             */
+            name: string;
+        };
+        /**
+         * RecommendationState
+         * @description Whether there are recommendations.
+         * @enum {string}
+         */
+        RecommendationState: "ready" | "computing" | "nothing_to_learn_from";
+        /**
+         * Recommendations
+         * @description Recommended items in the order in which to hear them: fitting, and unlike each other.
+         *
+         *     Among them are no favourites, rated or hidden items, dismissed recommendations, or items of the
+         *     collection that they are for; for the account, none of the tray or of any own collection either,
+         *     except those that imports made.
+         */
+        Recommendations: {
+            /**
+             * Advice
+             * @description What to do to get recommendations, if there is nothing to learn from.
+             */
+            advice?: string | null;
+            /** Computed At */
+            computed_at?: string | null;
+            /**
+             * Examples
+             * @description Liked sounds that they were computed from.
+             * @default 0
+             */
+            examples?: number;
+            /**
+             * Items
+             * @default []
+             */
+            items?: components["schemas"]["Recommendation"][];
+            /**
+             * Outdated
+             * @description Whether something changed since: they are being computed again.
+             * @default false
+             */
+            outdated?: boolean;
+            state: components["schemas"]["RecommendationState"];
+            /** Target */
+            target: string;
         };
         /**
          * RetryWith
@@ -9302,6 +9441,115 @@ export interface operations {
             header?: never;
             path: {
                 name: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            400: components["responses"]["Refused400"];
+            401: components["responses"]["Refused401"];
+            403: components["responses"]["Refused403"];
+            404: components["responses"]["Refused404"];
+            405: components["responses"]["Refused405"];
+            409: components["responses"]["Refused409"];
+            412: components["responses"]["Refused412"];
+            413: components["responses"]["Refused413"];
+            422: components["responses"]["Refused422"];
+            429: components["responses"]["Refused429"];
+            500: components["responses"]["Refused500"];
+            502: components["responses"]["Refused502"];
+            503: components["responses"]["Refused503"];
+        };
+    };
+    get_recommendations: {
+        parameters: {
+            query?: {
+                /** @description `account` for all that you like, or `collection:` and the id of one of your collections, `favourites` or `tray`. */
+                for?: string;
+                /** @description Filters in the query language; only matching items are returned. */
+                q?: string;
+                /** @description Recommendations. */
+                limit?: number;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Recommendations"];
+                };
+            };
+            400: components["responses"]["Refused400"];
+            401: components["responses"]["Refused401"];
+            403: components["responses"]["Refused403"];
+            404: components["responses"]["Refused404"];
+            405: components["responses"]["Refused405"];
+            409: components["responses"]["Refused409"];
+            412: components["responses"]["Refused412"];
+            413: components["responses"]["Refused413"];
+            422: components["responses"]["Refused422"];
+            429: components["responses"]["Refused429"];
+            500: components["responses"]["Refused500"];
+            502: components["responses"]["Refused502"];
+            503: components["responses"]["Refused503"];
+        };
+    };
+    post_recommendations_by_item_dismiss: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description Any text of your own: the same request with the same key is done once. */
+                "Idempotency-Key"?: string | null;
+            };
+            path: {
+                item: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            400: components["responses"]["Refused400"];
+            401: components["responses"]["Refused401"];
+            403: components["responses"]["Refused403"];
+            404: components["responses"]["Refused404"];
+            405: components["responses"]["Refused405"];
+            409: components["responses"]["Refused409"];
+            412: components["responses"]["Refused412"];
+            413: components["responses"]["Refused413"];
+            422: components["responses"]["Refused422"];
+            429: components["responses"]["Refused429"];
+            500: components["responses"]["Refused500"];
+            502: components["responses"]["Refused502"];
+            503: components["responses"]["Refused503"];
+        };
+    };
+    delete_recommendations_by_item_dismiss: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                item: string;
             };
             cookie?: never;
         };
