@@ -44,7 +44,7 @@ BODIES: dict[tuple[str, str], Any] = {
     ("patch", "/v1/saved-searches/{search}"): {"name": "mine now"},
     ("post", "/v1/shared"): {"secret": "unknown " * 4},
     ("put", "/v1/tray/{place}"): {"item": None},
-    ("post", "/v1/search/similar"): {"items": [{"item": UNKNOWN}]},
+    ("post", "/v1/search/similar"): {"like": [{"item": UNKNOWN}]},
     ("patch", "/v1/taught-tags/{tag}"): {"threshold": 0.5},
     ("post", "/v1/taught-tags/{tag}/answers"): {"answers": [{"item": UNKNOWN, "answer": "no"}]},
     ("post", "/v1/taught-tags/{tag}/proposals/confirm"): {"items": [UNKNOWN]},
