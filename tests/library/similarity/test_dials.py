@@ -84,7 +84,7 @@ async def test_a_dial_changes_the_order_and_the_distance(catalogue: Catalogue) -
 
 async def test_all_pages_hold_each_sound_once(catalogue: Catalogue) -> None:
     user = catalogue.user()
-    same = [sample(f"copy {number}", angle(30)) for number in range(7)]
+    same = [sample(f"copy{number}", angle(30)) for number in range(7)]
     items = await add_samples(user, catalogue, [sample("kick", angle(0)), *same])
     path, cursor, found = f"/items/{items['kick']}/similar", None, []
     while True:
@@ -94,7 +94,7 @@ async def test_all_pages_hold_each_sound_once(catalogue: Catalogue) -> None:
         cursor = page["next"]
         if cursor is None:
             break
-    assert sorted(found) == [f"copy {number}" for number in range(7)]
+    assert sorted(found) == [f"copy{number}" for number in range(7)]
     refused = await user.http.get(f"/v1{path}", params={"cursor": "nothing"})
     assert refused.status_code == 422
 

@@ -103,7 +103,7 @@ async def test_an_item_without_a_vector_is_named(catalogue: Catalogue) -> None:
     user = catalogue.user()
     item = await one_shot(user, catalogue)
     answer = await user.get(f"/items/{item}/similar")
-    assert answer == {"items": [], "missing": [item]}
+    assert answer == {"items": [], "missing": [item], "next": None}
     assert (await user.get("/search", q=f"like:{item}"))["items"] == []
     # Files of earlier versions have no vectors.
     await tag(user, catalogue, item, Tags(samples=(untouched("canonical.flac", SoundClass.TOM),)))

@@ -93,6 +93,7 @@ from cratedig.types.search import (
 from cratedig.types.similarity import (
     DuplicateGroup,
     DuplicateItem,
+    QuerySound,
     SimilarityAspects,
     SimilarSound,
     SimilarSounds,
@@ -216,6 +217,7 @@ __all__ = [
     "SearchTag",
     "Session",
     "ShareRole",
+    "QuerySound",
     "SimilarSound",
     "SimilarSounds",
     "SimilarityAspects",
