@@ -6,7 +6,7 @@ from fastapi import APIRouter, Body, Query
 
 from contracts.ids import ItemId
 from contracts.music import Share
-from contracts.search import MAX_QUERY_LENGTH
+from contracts.search import MAX_QUERY_LENGTH, Sort, SortField
 from contracts.similarity import (
     MAX_SIMILAR,
     DuplicateGroup,
@@ -21,6 +21,7 @@ from services.library.access import Action
 from services.library.catalogue.repository import Repository
 from services.library.query_sounds.query_sounds import QuerySoundRepository
 from services.library.routes.context import REFUSED, Context, Reader
+from services.library.search.cursors import SearchCursor, decode_cursor
 from services.library.search.language import parse_query
 from services.library.search.searching import SimilarityRequest
 from services.library.similarity.duplicates import list_duplicates
@@ -72,13 +73,14 @@ def similarity_routes(server: Context) -> APIRouter:
         As many as requested are returned if enough match. Samples are compared with samples, other
         items with other items.
         """
+        after = _read_cursor(cursor)
         async with server.database.session() as session:
             await Repository(session, principal).item(item, Action.READ)
         query, _ = parse_query(q)
         dials = SimilarityDials(
             timbre=timbre, pitch=pitch, rhythm=rhythm, envelope=envelope, loudness=loudness
         )
-        sought = SimilarityRequest(weights={item: 1.0}, dials=dials, limit=limit, cursor=cursor)
+        sought = SimilarityRequest(weights={item: 1.0}, dials=dials, limit=limit, cursor=after)
         return await server.searches.similar(principal, query, sought)
 
     @router.post("/search/similar")
@@ -91,6 +93,7 @@ def similarity_routes(server: Context) -> APIRouter:
         Each counts with its weight; a negative weight subtracts its sound. `dials` say how much
         each aspect counts in the distance.
         """
+        after = _read_cursor(request.cursor)
         weights: dict[str, float] = {}
         async with server.database.session() as session:
             repository = Repository(session, principal)
@@ -103,7 +106,7 @@ def similarity_routes(server: Context) -> APIRouter:
                 weights[example.id] = weights.get(example.id, 0.0) + example.weight
         query, _ = parse_query(request.q)
         sought = SimilarityRequest(
-            weights=weights, dials=request.dials, limit=request.limit, cursor=request.cursor
+            weights=weights, dials=request.dials, limit=request.limit, cursor=after
         )
         return await server.searches.similar(principal, query, sought)
 
@@ -119,3 +122,7 @@ def similarity_routes(server: Context) -> APIRouter:
         return Page(items=tuple(groups), next=following)
 
     return router
+
+
+def _read_cursor(text: str | None) -> SearchCursor | None:
+    return None if text is None else decode_cursor(text, Sort(field=SortField.NEAR))

@@ -16,7 +16,6 @@ from contracts.search import (
     SearchHit,
     SearchQuery,
     SearchResult,
-    Sort,
     SortField,
     Understood,
 )
@@ -79,7 +78,7 @@ class SimilarityRequest:
     weights: Mapping[str, float]
     dials: SimilarityDials
     limit: int = 20
-    cursor: str | None = None
+    cursor: SearchCursor | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -261,8 +260,7 @@ class Searches:
             The sounds cannot be compared with each other or by these dials, or cancel out.
         """
         check(query)
-        owner, limit, sort = principal.owner, request.limit, Sort(field=SortField.NEAR)
-        cursor = decode_cursor(request.cursor, sort) if request.cursor is not None else None
+        owner, limit, cursor = principal.owner, request.limit, request.cursor
         examples = await find_examples(self._database, self._vectors, owner, request.weights)
         async with self._turns.of(owner):
             proposed = await self._proposed_items(owner, query)

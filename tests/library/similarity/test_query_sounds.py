@@ -122,9 +122,7 @@ async def test_one_upload_makes_one_sound_or_one_item(
     unsent = await user.open(b"nothing of it" * 10)
     refused = await user.http.post("/v1/query-sounds", json={"upload": unsent["id"]})
     assert refused.status_code == 409
-    large = await user.post(
-        "/uploads", {"name": "long.wav", "size": 4097, "sha256": "0" * 64}
-    )
+    large = await user.post("/uploads", {"name": "long.wav", "size": 4097, "sha256": "0" * 64})
     refused = await user.http.post("/v1/query-sounds", json={"upload": large["id"]})
     assert refused.status_code == 413
     assert "4,097 bytes" in refused.json()["detail"]

@@ -15,7 +15,11 @@ class AsyncSimilarity(AsyncResource):
         item: str,
         *,
         q: str = "",
-        dials: Mapping[str, float] | None = None,
+        timbre: float | None = None,
+        pitch: float | None = None,
+        rhythm: float | None = None,
+        envelope: float | None = None,
+        loudness: float | None = None,
         page_size: int | None = None,
         cursor: str | None = None,
     ) -> types.SimilarSounds:
@@ -25,15 +29,23 @@ class AsyncSimilarity(AsyncResource):
         ----------
         q
             Filters in the query language, such as `class:snare len:<0.5`.
-        dials
-            How much `timbre`, `pitch`, `rhythm`, `envelope` and `loudness` count, 0 to 1 each.
-            Without them the timbre alone counts.
+        timbre, pitch, rhythm, envelope, loudness
+            How much each counts, 0 to 1. Without them the timbre alone counts.
         page_size
             Results, at most 200.
         cursor
             `next` of the answer before.
         """
-        query = {"q": q or None, "limit": page_size, "cursor": cursor, **(dials or {})}
+        query = {
+            "q": q or None,
+            "timbre": timbre,
+            "pitch": pitch,
+            "rhythm": rhythm,
+            "envelope": envelope,
+            "loudness": loudness,
+            "limit": page_size,
+            "cursor": cursor,
+        }
         return await self._connection.send(
             Operation(
                 "GET", "/v1/items/{item}/similar", types.SimilarSounds, {"item": item}, query=query
@@ -59,7 +71,8 @@ class AsyncSimilarity(AsyncResource):
         q
             Filters in the query language.
         dials
-            See `find`.
+            How much `timbre`, `pitch`, `rhythm`, `envelope` and `loudness` count, 0 to 1 each.
+            Without them the timbre alone counts.
         page_size
             Results, at most 200.
         cursor

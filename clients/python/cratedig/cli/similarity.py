@@ -13,7 +13,6 @@ from cratedig.cli.errors import LookupFailedError
 from cratedig.cli.lookup import find_item
 from cratedig.cli.output import AsJson, format_length, print_json, print_note, print_table
 
-
 DIALS = ("timbre", "pitch", "rhythm", "envelope", "loudness")
 _LESS_LIKE = -0.5
 """Weight of an item that results should not sound like."""
