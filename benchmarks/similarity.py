@@ -313,7 +313,8 @@ def main(arguments: Sequence[str]) -> None:
         print("no kits: `make train-tagging` fetches them", file=sys.stderr)
         return
     if options.dials:
-        print("\n".join(dials_table(sounds)))
+        for line in dials_table(sounds):
+            print(line, flush=True)
         return
     manifest = read_manifest(ROOT / "services" / "tagging" / "weights.toml")
     weights = open_store(KitSettings()).verified(manifest)

@@ -85,10 +85,11 @@ def neighbours(
     gaps: dict[str, list[F64]] = {name: [] for name in ("pitch", "loudness", "attack", "duration")}
     for row in range(len(vectors)):
         own = {name: None if np.isnan(v[row]) else float(v[row]) for name, v in values.items()}
+        differences = aspect_gaps(values, [(own, 1.0)])
+        if not dials.timbre and not any(getattr(dials, name, 0) for name in differences):
+            continue  # It has nothing that these dials compare.
         distances = dialled_distances(
-            1.0 - np.asarray(vectors @ vectors[row], np.float64),
-            aspect_gaps(values, [(own, 1.0)]),
-            dials,
+            1.0 - np.asarray(vectors @ vectors[row], np.float64), differences, dials
         )
         distances[row] = np.inf
         nearest = np.argsort(distances, kind="stable")[:NEAREST]

@@ -232,8 +232,11 @@ def _fail(sound: QuerySoundRow, reason: str) -> None:
 
 
 async def _remove(session: AsyncSession, owner: OwnerId, id_: str) -> None:
-    """Remove a query sound; a job that still runs is told at its next heartbeat."""
-    sound = await session.get(QuerySoundRow, id_, with_for_update=True)
+    """Remove a query sound; a job that still runs is told at its next heartbeat.
+
+    The caller holds the owner's lock.
+    """
+    sound = await session.get(QuerySoundRow, id_)
     if sound is None:
         return
     of_it = (
