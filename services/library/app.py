@@ -42,6 +42,7 @@ from services.library.maps.computing import MapLayouts
 from services.library.maps.layout_process import LayoutProcess
 from services.library.maps.placing import Placer
 from services.library.maps.staleness import mark_maps_of_collections, mark_maps_of_owners
+from services.library.query_sounds.results import QuerySoundResults, QuerySounds
 from services.library.recommendations.listeners import (
     outdate_accounts,
     outdate_collections,
@@ -64,6 +65,7 @@ from services.library.routes.items import hidden_routes, item_routes
 from services.library.routes.jobs import job_routes
 from services.library.routes.maps import map_routes
 from services.library.routes.pipelines import pipeline_routes
+from services.library.routes.query_sounds import query_sound_routes
 from services.library.routes.recommendations import recommendation_routes
 from services.library.routes.runs import run_routes
 from services.library.routes.saved_searches import saved_search_routes
@@ -118,6 +120,7 @@ _ROUTES: tuple[Callable[[Context], APIRouter], ...] = (
     descriptor_routes,
     saved_search_routes,
     similarity_routes,
+    query_sound_routes,
     teaching_routes,
     map_routes,
     waveform_routes,
@@ -222,6 +225,7 @@ async def build(platform: ServicePlatform, settings: LibrarySettings) -> HttpApp
     )
     missing_documents = MissingDocuments(database, clock=platform.clock)
     tag_files = TagFiles(database, platform.objects, vectors)
+    query_sounds = QuerySounds(database, platform.objects, clock=platform.clock)
     duplicates = DuplicateFinder(database, vectors)
     tag_applier = TagApplier(database, vectors)
     saved_searches = SavedSearchMatcher(database, server.searches)
@@ -274,6 +278,7 @@ async def build(platform: ServicePlatform, settings: LibrarySettings) -> HttpApp
             deletions.run,
             missing_documents.run,
             tag_files.run,
+            query_sounds.run,
             duplicates.run,
             tag_applier.run,
             saved_searches.run,
@@ -293,6 +298,7 @@ async def build(platform: ServicePlatform, settings: LibrarySettings) -> HttpApp
 def register_hooks(database: Database, policy: Policy) -> None:
     """Register what the packages change in the transactions of those below them."""
     database.hooks.register(JOB_FINISHED, Effects(policy))
+    database.hooks.register(JOB_FINISHED, QuerySoundResults(policy))
     database.hooks.register(JOB_FINISHED, index_results)
     database.hooks.register(JOB_FINISHED, queue_results)
     database.hooks.register(ITEM_CHANGED, index_changes)

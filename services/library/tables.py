@@ -11,6 +11,7 @@ from services.library.jobs import tables as jobs
 from services.library.maps import tables as maps
 from services.library.metadata import METADATA
 from services.library.pipelines import tables as pipelines
+from services.library.query_sounds import tables as query_sounds
 from services.library.recommendations import tables as recommendations
 from services.library.saved_searches import tables as saved_searches
 from services.library.search import tables as search
@@ -32,6 +33,7 @@ __all__ = [
     "jobs",
     "maps",
     "pipelines",
+    "query_sounds",
     "recommendations",
     "saved_searches",
     "search",

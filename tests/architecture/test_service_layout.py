@@ -34,6 +34,7 @@ LIBRARY_PACKAGES = {
     *("imports", "maps", "collections", "saved_searches", "search", "similarity", "tags"),
     *("corrections", "descriptors", "recommendations"),
     *("teaching", "catalogue", "jobs", "events", "administration", "estimates"),
+    "query_sounds",
 }
 """Their order is a contract of import-linter."""
 FORBIDDEN_NAMES = {"utils", "helpers", "common", "core", "manager", "models"}

@@ -44,7 +44,8 @@ BODIES: dict[tuple[str, str], Any] = {
     ("patch", "/v1/saved-searches/{search}"): {"name": "mine now"},
     ("post", "/v1/shared"): {"secret": "unknown " * 4},
     ("put", "/v1/tray/{place}"): {"item": None},
-    ("post", "/v1/search/similar"): {"items": [{"item": UNKNOWN}]},
+    ("post", "/v1/search/similar"): {"like": [{"item": UNKNOWN}]},
+    ("post", "/v1/query-sounds"): {"upload": UNKNOWN},
     ("patch", "/v1/taught-tags/{tag}"): {"threshold": 0.5},
     ("post", "/v1/taught-tags/{tag}/answers"): {"answers": [{"item": UNKNOWN, "answer": "no"}]},
     ("post", "/v1/taught-tags/{tag}/proposals/confirm"): {"items": [UNKNOWN]},
@@ -119,8 +120,12 @@ async def everything(catalogue: Catalogue) -> tuple[str, dict[str, str]]:
     link = await user.post(f"/collections/{collection}/links", {})
     search = (await user.post("/saved-searches", {"name": "mine", "q": "kick"}))["id"]
     import_ = await user.post("/imports", IMPORT)
+    searched = await user.open(b"a sound" * 500)
+    await user.send(searched, b"a sound" * 500)
+    sound = await user.post("/query-sounds", {"upload": searched["id"]})
     return user.owner, {
         "upload": upload["id"],
+        "sound": sound["id"],
         "item": item,
         "artifact": artifacts[0]["id"],
         "job": job["id"],

@@ -81,7 +81,7 @@ GOOD: dict[str, Words] = {
     "search": lambda w: ["tone len:1..2 -loop", "--kind", "track", "--save", "Tones"],
     "searches": lambda w: ["--seen", _search(w)],
     "descriptors": lambda w: ["tones.parquet", "tone"],
-    "similar": lambda w: [w.item, "class:kick", "--limit", "5"],
+    "similar": lambda w: [w.item, "class:kick", "len:<9", "--limit", "5", "--dial", "pitch=0.5"],
     "duplicates": lambda w: ["--limit", "5"],
     "recommend": lambda w: [
         "tray",
@@ -174,7 +174,7 @@ BAD: dict[str, tuple[list[str], int]] = {
     "search": (["tone", "--bpm", "fast"], 5),
     "searches": (["--delete", "nosuch"], 4),
     "descriptors": (["tones.csv"], 2),
-    "similar": (["nosuch"], 4),
+    "similar": (["tone", "--dial", "pitch=2"], 2),
     "duplicates": (["--limit", "none"], 2),
     "recommend": (["nosuch"], 4),
     "map list": (["--bogus"], 2),

@@ -25,6 +25,7 @@ from services.library.jobs.tables import GarbageRow, JobRow
 from services.library.jobs.transitions import ATTEMPT_GARBAGE_AFTER, discard_all
 from services.library.maps.tables import MapPartRow, MapRow
 from services.library.pipelines.tables import PipelineRow, RunRow
+from services.library.query_sounds.tables import QuerySoundRow
 from services.library.recommendations.tables import (
     RecommendationDismissalRow,
     RecommendationListRow,
@@ -89,6 +90,7 @@ def _left(owner: OwnerId) -> tuple[tuple[Any, Any, tuple[Any, ...]], ...]:
             *(UploadRow, PipelineRow, IdempotencyRow, EventRow, DeletionRow, UsageRow),
             *(SearchRevisionRow, SavedSearchRow, SavedSearchRevisionRow),
             *(ItemTagRow, CollectionRow, ImportRow, TaughtTagRow, MapRow),
+            QuerySoundRow,
         )
     }
     of_tags = select(col(TaughtTagRow.id)).where(of_it[TaughtTagRow])
@@ -135,6 +137,7 @@ def _left(owner: OwnerId) -> tuple[tuple[Any, Any, tuple[Any, ...]], ...]:
         (EventRow, col(EventRow.seq), (of_it[EventRow],)),
         (GarbageRow, col(GarbageRow.id), (objects,)),
         (UsageRow, col(UsageRow.owner), (of_it[UsageRow],)),
+        (QuerySoundRow, col(QuerySoundRow.id), (of_it[QuerySoundRow],)),
         (SavedSearchRow, col(SavedSearchRow.id), (of_it[SavedSearchRow],)),
         (
             SavedSearchRevisionRow,

@@ -103,6 +103,7 @@ from cratedig.types.search import (
 from cratedig.types.similarity import (
     DuplicateGroup,
     DuplicateItem,
+    QuerySound,
     SimilarityAspects,
     SimilarSound,
     SimilarSounds,
@@ -217,6 +218,7 @@ __all__ = [
     "Producer",
     "Progress",
     "ProposalsConfirmed",
+    "QuerySound",
     "Queue",
     "Reason",
     "ReasonKind",

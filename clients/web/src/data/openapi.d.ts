@@ -1468,31 +1468,7 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
-    "/v1/recommendations": {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        /**
-         * List
-         * @description Recommend items that fit what you like, each with the reason, varied.
-         *
-         *     They are computed when your taste or your sounds change, and not by this request: the first
-         *     one for a collection answers with the state `computing`, and `recommendations.updated`
-         *     follows. Filters choose among the 500 that fit best.
-         */
-        get: operations["get_recommendations"];
-        put?: never;
-        post?: never;
-        delete?: never;
-        options?: never;
-        head?: never;
-        patch?: never;
-        trace?: never;
-    };
-    "/v1/recommendations/{item}/dismiss": {
+    "/v1/query-sounds": {
         parameters: {
             query?: never;
             header?: never;
@@ -1502,17 +1478,39 @@ export interface paths {
         get?: never;
         put?: never;
         /**
-         * Dismiss
-         * @description Never recommend an item again, neither for your account nor for a collection.
+         * Create
+         * @description Make a query sound of an open upload: a sound to search by that is not kept.
          *
-         *     A repeated request changes nothing.
+         *     It has at most 30 s and 32 MiB, becomes no item, takes no storage and is removed within the
+         *     hour. An account has at most 20; the oldest is removed when another is added. A repeated
+         *     request returns the same query sound.
          */
-        post: operations["post_recommendations_by_item_dismiss"];
+        post: operations["post_query_sounds"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/query-sounds/{sound}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
         /**
-         * Undo Dismissal
-         * @description Let an item that you dismissed be recommended again.
+         * Get
+         * @description Return a query sound; search by it once it is `ready`.
          */
-        delete: operations["delete_recommendations_by_item_dismiss"];
+        get: operations["get_query_sounds_by_sound"];
+        put?: never;
+        post?: never;
+        /**
+         * Delete
+         * @description Remove a query sound before it expires.
+         */
+        delete: operations["delete_query_sounds_by_sound"];
         options?: never;
         head?: never;
         patch?: never;
@@ -1718,9 +1716,10 @@ export interface paths {
         put?: never;
         /**
          * Search
-         * @description Return the items that sound most like several items together.
+         * @description Return the items that sound most like several items or query sounds together.
          *
-         *     Each item counts with its weight; a negative weight subtracts its sound.
+         *     Each counts with its weight; a negative weight subtracts its sound. `dials` say how much
+         *     each aspect counts in the distance.
          */
         post: operations["post_search_similar"];
         delete?: never;
@@ -4481,6 +4480,44 @@ export interface components {
             remaining: number;
         };
         /**
+         * QuerySound
+         * @description A sound that is only searched by: it is in no list, and removed within the hour.
+         */
+        QuerySound: {
+            /**
+             * Expires
+             * Format: date-time
+             */
+            expires: string;
+            /** Id */
+            id: string;
+            /** Name */
+            name: string;
+            /**
+             * Reason
+             * @description Why it failed, and what to do.
+             */
+            reason?: string | null;
+            state: components["schemas"]["QuerySoundState"];
+        };
+        /**
+         * QuerySoundCreate
+         * @description Request body to search by an uploaded file without keeping it.
+         */
+        QuerySoundCreate: {
+            /**
+             * Upload
+             * @description An open upload, all parts of which were sent; it is completed by this request.
+             */
+            upload: string;
+        };
+        /**
+         * QuerySoundState
+         * @description The state of a query sound.
+         * @enum {string}
+         */
+        QuerySoundState: "waiting" | "ready" | "failed";
+        /**
          * QueueState
          * @description The position of a queued job in the queue of its task.
          */
@@ -4531,95 +4568,6 @@ export interface components {
              * @description Text for a person: what was wrong and what to do.
              */
             message: string;
-        };
-        /**
-         * ReasonKind
-         * @description How it is known that the caller likes the sound that a recommendation is like.
-         * @enum {string}
-         */
-        ReasonKind: "favourite" | "rating" | "export" | "tray" | "collection";
-        /**
-         * Recommendation
-         * @description An item that fits what the caller likes.
-         */
-        Recommendation: {
-            hit: components["schemas"]["SearchHit"];
-            reason: components["schemas"]["RecommendationReason"];
-        };
-        /**
-         * RecommendationReason
-         * @description Why an item is recommended: the liked sound that it is most like.
-         */
-        RecommendationReason: {
-            /**
-             * Alike
-             * @description Liked sounds within a distance of 0.3; for the kind `collection` only those of it.
-             */
-            alike: number;
-            /**
-             * Collection
-             * @description For the kind `collection`: the collection that holds the liked sound.
-             */
-            collection?: string | null;
-            /**
-             * Distance
-             * @description From the recommended item to the liked sound.
-             */
-            distance: number;
-            /**
-             * Item
-             * @description The liked sound.
-             */
-            item: string;
-            kind: components["schemas"]["ReasonKind"];
-            /**
-             * Name
-             * @description The name of the liked sound.
-             */
-            name: string;
-        };
-        /**
-         * RecommendationState
-         * @description Whether there are recommendations.
-         * @enum {string}
-         */
-        RecommendationState: "ready" | "computing" | "nothing_to_learn_from";
-        /**
-         * Recommendations
-         * @description Recommended items in the order in which to hear them: fitting, and unlike each other.
-         *
-         *     Among them are no favourites, rated or hidden items, dismissed recommendations, or items of the
-         *     collection that they are for; for the account, none of the tray or of any own collection either,
-         *     except those that imports made.
-         */
-        Recommendations: {
-            /**
-             * Advice
-             * @description What to do to get recommendations, if there is nothing to learn from.
-             */
-            advice?: string | null;
-            /** Computed At */
-            computed_at?: string | null;
-            /**
-             * Examples
-             * @description Liked sounds that they were computed from.
-             * @default 0
-             */
-            examples?: number;
-            /**
-             * Items
-             * @default []
-             */
-            items?: components["schemas"]["Recommendation"][];
-            /**
-             * Outdated
-             * @description Whether something changed since: they are being computed again.
-             * @default false
-             */
-            outdated?: boolean;
-            state: components["schemas"]["RecommendationState"];
-            /** Target */
-            target: string;
         };
         /**
          * RetryWith
@@ -4794,6 +4742,11 @@ export interface components {
             class_confidence?: number | null;
             class_source?: components["schemas"]["ClassSource"] | null;
             /**
+             * Distance
+             * @description From what `like` names, in a search with `like`.
+             */
+            distance?: number | null;
+            /**
              * Favourite
              * @default false
              */
@@ -4933,14 +4886,22 @@ export interface components {
         };
         /**
          * SimilarSound
-         * @description An item that sounds like another.
+         * @description An item that sounds like others.
          */
         SimilarSound: {
-            /** @description Relative to the item with the largest weight. */
+            /** @description Means over the examples with positive weights, by weight. */
             aspects: components["schemas"]["SimilarityAspects"];
-            /** Distance */
+            /**
+             * Distance
+             * @description With dials, the mean that they give; otherwise the distance of the vectors.
+             */
             distance: number;
             hit: components["schemas"]["SearchHit"];
+            /**
+             * Vector Distance
+             * @description 1 − cosine of the vectors, whatever the dials are.
+             */
+            vector_distance: number;
         };
         /**
          * SimilarSounds
@@ -4951,10 +4912,15 @@ export interface components {
             items: components["schemas"]["SimilarSound"][];
             /**
              * Missing
-             * @description Items of the request that have no vector, because tagging has not described them yet.
+             * @description Items and query sounds of the request without a vector: not described yet, or silent.
              * @default []
              */
             missing?: string[];
+            /**
+             * Next
+             * @description The `cursor` of the following page.
+             */
+            next?: string | null;
         };
         /**
          * SimilarityAspects
@@ -4970,7 +4936,7 @@ export interface components {
             envelope?: number | null;
             /**
              * Loudness
-             * @description 24 dB are 1. It has no part in the distance.
+             * @description 24 dB are 1. It has no part in the distance of two vectors.
              */
             loudness?: number | null;
             /**
@@ -4979,18 +4945,61 @@ export interface components {
              */
             pitch?: number | null;
             /**
+             * Rhythm
+             * @description Tempo, where half and double the tempo count as the same: a factor of 1.41 is 1.
+             */
+            rhythm?: number | null;
+            /**
              * Timbre
              * @description Mean of brightness, where 3 octaves are 1, and noisiness, where a difference of 0.5 is 1.
              */
             timbre?: number | null;
         };
         /**
+         * SimilarityDials
+         * @description How much each aspect counts in the distance of two sounds.
+         *
+         *     The distance is the mean, by these weights, of the distance of the vectors (`timbre`) and of
+         *     the differences in `SimilarityAspects`. An aspect that is not measured of the sounds searched by
+         *     is left out; an item of which it is not measured differs by 1 in it.
+         */
+        SimilarityDials: {
+            /**
+             * Envelope
+             * @default 0
+             */
+            envelope?: number;
+            /**
+             * Loudness
+             * @default 0
+             */
+            loudness?: number;
+            /**
+             * Pitch
+             * @default 0
+             */
+            pitch?: number;
+            /**
+             * Rhythm
+             * @default 0
+             */
+            rhythm?: number;
+            /**
+             * Timbre
+             * @description The distance of the vectors, which describe timbre and its course.
+             * @default 1
+             */
+            timbre?: number;
+        };
+        /**
          * SimilarityExample
-         * @description An item that results should sound like, or should not.
+         * @description An item or query sound that results should sound like, or should not.
          */
         SimilarityExample: {
             /** Item */
-            item: string;
+            item?: string | null;
+            /** Query Sound */
+            query_sound?: string | null;
             /**
              * Weight
              * @description A negative weight subtracts the sound.
@@ -5000,11 +5009,26 @@ export interface components {
         };
         /**
          * SimilaritySearch
-         * @description A search for what sounds like several items together.
+         * @description A search for what sounds like several items or query sounds together.
          */
         SimilaritySearch: {
-            /** Items */
-            items: components["schemas"]["SimilarityExample"][];
+            /**
+             * Cursor
+             * @description `next` of the page before.
+             */
+            cursor?: string | null;
+            /**
+             * @default {
+             *       "envelope": 0,
+             *       "loudness": 0,
+             *       "pitch": 0,
+             *       "rhythm": 0,
+             *       "timbre": 1
+             *     }
+             */
+            dials?: components["schemas"]["SimilarityDials"];
+            /** Like */
+            like: components["schemas"]["SimilarityExample"][];
             /**
              * Limit
              * @default 20
@@ -5158,7 +5182,7 @@ export interface components {
          * @description The kind of a subject.
          * @enum {string}
          */
-        SubjectKind: "owner" | "item" | "collection" | "corpus" | "composition";
+        SubjectKind: "owner" | "item" | "collection" | "corpus" | "composition" | "query_sound";
         /**
          * TagAnswer
          * @description Whether an item has a tag.
@@ -8508,6 +8532,18 @@ export interface operations {
                 q?: string;
                 /** @description Results. */
                 limit?: number;
+                /** @description `next` of the page before. */
+                cursor?: string | null;
+                /** @description How much this aspect counts in the distance, 0 to 1. */
+                timbre?: number;
+                /** @description How much this aspect counts in the distance, 0 to 1. */
+                pitch?: number;
+                /** @description How much this aspect counts in the distance, 0 to 1. */
+                rhythm?: number;
+                /** @description How much this aspect counts in the distance, 0 to 1. */
+                envelope?: number;
+                /** @description How much this aspect counts in the distance, 0 to 1. */
+                loudness?: number;
             };
             header?: never;
             path: {
@@ -9468,18 +9504,58 @@ export interface operations {
             503: components["responses"]["Refused503"];
         };
     };
-    get_recommendations: {
+    post_query_sounds: {
         parameters: {
-            query?: {
-                /** @description `account` for all that you like, or `collection:` and the id of one of your collections, `favourites` or `tray`. */
-                for?: string;
-                /** @description Filters in the query language; only matching items are returned. */
-                q?: string;
-                /** @description Recommendations. */
-                limit?: number;
-            };
+            query?: never;
             header?: never;
             path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                /**
+                 * @example {
+                 *       "upload": "01920000-0000-7000-8000-000000000001"
+                 *     }
+                 */
+                "application/json": components["schemas"]["QuerySoundCreate"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            202: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["QuerySound"];
+                };
+            };
+            400: components["responses"]["Refused400"];
+            401: components["responses"]["Refused401"];
+            403: components["responses"]["Refused403"];
+            404: components["responses"]["Refused404"];
+            405: components["responses"]["Refused405"];
+            409: components["responses"]["Refused409"];
+            412: components["responses"]["Refused412"];
+            413: components["responses"]["Refused413"];
+            422: components["responses"]["Refused422"];
+            429: components["responses"]["Refused429"];
+            500: components["responses"]["Refused500"];
+            502: components["responses"]["Refused502"];
+            503: components["responses"]["Refused503"];
+        };
+    };
+    get_query_sounds_by_sound: {
+        parameters: {
+            query?: {
+                /** @description Seconds to wait until it is ready or failed. */
+                wait?: number;
+            };
+            header?: never;
+            path: {
+                sound: string;
+            };
             cookie?: never;
         };
         requestBody?: never;
@@ -9490,7 +9566,7 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["Recommendations"];
+                    "application/json": components["schemas"]["QuerySound"];
                 };
             };
             400: components["responses"]["Refused400"];
@@ -9508,48 +9584,12 @@ export interface operations {
             503: components["responses"]["Refused503"];
         };
     };
-    post_recommendations_by_item_dismiss: {
-        parameters: {
-            query?: never;
-            header?: {
-                /** @description Any text of your own: the same request with the same key is done once. */
-                "Idempotency-Key"?: string | null;
-            };
-            path: {
-                item: string;
-            };
-            cookie?: never;
-        };
-        requestBody?: never;
-        responses: {
-            /** @description Successful Response */
-            204: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content?: never;
-            };
-            400: components["responses"]["Refused400"];
-            401: components["responses"]["Refused401"];
-            403: components["responses"]["Refused403"];
-            404: components["responses"]["Refused404"];
-            405: components["responses"]["Refused405"];
-            409: components["responses"]["Refused409"];
-            412: components["responses"]["Refused412"];
-            413: components["responses"]["Refused413"];
-            422: components["responses"]["Refused422"];
-            429: components["responses"]["Refused429"];
-            500: components["responses"]["Refused500"];
-            502: components["responses"]["Refused502"];
-            503: components["responses"]["Refused503"];
-        };
-    };
-    delete_recommendations_by_item_dismiss: {
+    delete_query_sounds_by_sound: {
         parameters: {
             query?: never;
             header?: never;
             path: {
-                item: string;
+                sound: string;
             };
             cookie?: never;
         };
@@ -10040,7 +10080,7 @@ export interface operations {
                 in_doubt?: boolean | null;
                 /** @description `2026-05`, `2026-05-01..2026-06-15`, `<2026`; UTC. */
                 created?: string | null;
-                /** @description An item that results should sound like. */
+                /** @description An item or query sound that results should sound like. */
                 like?: string | null;
                 /** @description `relevance`, `created`, `name`, `bpm`, `duration` or, with `like`, `near`; with `-` in front, descending. */
                 sort?: string | null;
@@ -10138,7 +10178,11 @@ export interface operations {
             content: {
                 /**
                  * @example {
-                 *       "items": [
+                 *       "dials": {
+                 *         "pitch": 0.5,
+                 *         "timbre": 1
+                 *       },
+                 *       "like": [
                  *         {
                  *           "item": "01920000-0000-7000-8000-000000000001",
                  *           "weight": 1
