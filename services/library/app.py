@@ -27,6 +27,8 @@ from services.library.collections.events import COLLECTION_CHANGED, MEMBERS_CHAN
 from services.library.completion.effects import Effects
 from services.library.completion.reaper import Reaper
 from services.library.completion.worker_events import JobEvents
+from services.library.corrections.corrections import CUTS_CORRECTED
+from services.library.cuts.samples import follow_cuts
 from services.library.deletions.deletions import Deletions
 from services.library.events.relay import Relay
 from services.library.imports.lookups import Lookups
@@ -48,6 +50,7 @@ from services.library.routes.clearance import clearance_routes
 from services.library.routes.collections import collection_routes, tray_routes
 from services.library.routes.context import Context
 from services.library.routes.corrections import correction_routes
+from services.library.routes.cuts import cut_routes
 from services.library.routes.imports import import_routes
 from services.library.routes.internal import internal_routes
 from services.library.routes.item_edits import item_edit_routes
@@ -92,6 +95,7 @@ _ROUTES: tuple[Callable[[Context], APIRouter], ...] = (
     import_routes,
     item_routes,
     correction_routes,
+    cut_routes,
     hidden_routes,
     artifact_routes,
     tag_routes,
@@ -285,6 +289,7 @@ def register_hooks(database: Database, policy: Policy) -> None:
     database.hooks.register(COLLECTION_CHANGED, match_members_again)
     database.hooks.register(SOUNDS_DESCRIBED, mark_maps_of_owners)
     database.hooks.register(MEMBERS_CHANGED, mark_maps_of_collections)
+    database.hooks.register(CUTS_CORRECTED, follow_cuts)
 
 
 def catalogue(server: Context, *, authenticate: Authenticate, ready: Ready) -> FastAPI:

@@ -32,7 +32,7 @@ WRITERS = ("mido", "csv", "zlib")
 LIBRARY_PACKAGES = {
     *("routes", "completion", "maintenance", "deletions", "pipelines"),
     *("imports", "maps", "collections", "saved_searches", "search", "similarity", "tags"),
-    "corrections",
+    *("corrections", "cuts"),
     *("teaching", "catalogue", "jobs", "events", "administration", "estimates"),
 }
 """Their order is a contract of import-linter."""

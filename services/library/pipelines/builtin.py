@@ -16,6 +16,9 @@ DRUMMED = (Stem.DRUMS, Stem.ACCOMPANIMENT)
 SLICED = (Stem.DRUMS, Stem.VOCALS, Stem.OTHER, Stem.ACCOMPANIMENT)
 """Stems that samples are cut from."""
 
+RENDER_CUTS = "render-cuts"
+"""Name of the pipeline that makes the samples of a user's cuts; nobody starts it by its name."""
+
 _STEMS = FromStep(step="separation", kind=ArtifactKind.STEM)
 _SEPARATION = Step(name="separation", task=TaskName.SEPARATION)
 # Beats are clearest in the drums, keys in bass and chords: the analysis reads them too.

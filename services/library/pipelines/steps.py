@@ -21,8 +21,8 @@ from services.library.catalogue.views import to_input_ref
 from services.library.jobs.policy import Policy
 from services.library.jobs.submission import NewJob, Quarantined, create
 from services.library.jobs.tables import ProducerRow
-from services.library.pipelines.builtin import builtin_pipelines
-from services.library.pipelines.exports import facts_digest
+from services.library.pipelines.builtin import RENDER_CUTS, builtin_pipelines
+from services.library.pipelines.job_facts import facts_digest
 from services.library.pipelines.tables import RunRow
 
 MAX_JOBS = 1000
@@ -114,10 +114,11 @@ class StepScheduler:
     async def _worth_waiting_for(self, task: TaskName) -> bool:
         """Return whether a step of this run may wait for a worker.
 
-        A user's own pipeline always waits. Built-in pipelines skip tasks that no worker has polled
-        for in 24 hours.
+        A user's own pipeline always waits. Built-in pipelines and the one that renders cuts skip
+        tasks that no worker has polled for in 24 hours.
         """
-        if PipelineSpec.model_validate(self._run.spec).name not in builtin_pipelines():
+        name = PipelineSpec.model_validate(self._run.spec).name
+        if name != RENDER_CUTS and name not in builtin_pipelines():
             return True
         return await recently_offered(self._session, task)
 
