@@ -57,6 +57,7 @@ from services.library.routes.item_edits import item_edit_routes
 from services.library.routes.items import hidden_routes, item_routes
 from services.library.routes.jobs import job_routes
 from services.library.routes.maps import map_routes
+from services.library.routes.multitracks import multitrack_routes
 from services.library.routes.pipelines import pipeline_routes
 from services.library.routes.runs import run_routes
 from services.library.routes.saved_searches import saved_search_routes
@@ -96,6 +97,7 @@ _ROUTES: tuple[Callable[[Context], APIRouter], ...] = (
     item_routes,
     correction_routes,
     cut_routes,
+    multitrack_routes,
     hidden_routes,
     artifact_routes,
     tag_routes,

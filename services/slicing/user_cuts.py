@@ -87,17 +87,16 @@ def measure_user_cuts(
         described = describe(
             [piece for _, piece in pieces], params, kind, sample_rate=sample_rate, first=0
         )
-        for (cut, _), piece in zip(pieces, _best_of_stored(pieces, described), strict=True):
-            by_number[cut.number] = piece.model_copy(update={"index": cut.number})
+        marked = _best_of_stored([cut for cut, _ in pieces], described)
+        for (cut, _), found in zip(pieces, marked, strict=True):
+            by_number[cut.number] = found.model_copy(update={"index": cut.number})
     return UserSlices([by_number[cut.number] for cut in cuts], attacks)
 
 
-def _best_of_stored(
-    pieces: Sequence[tuple[Cut, Measured]], described: Sequence[Slice]
-) -> list[Slice]:
+def _best_of_stored(cuts: Sequence[Cut], described: Sequence[Slice]) -> list[Slice]:
     """Mark the best stored slice of each group, as only stored ones have a file."""
     best: dict[int | None, int] = {}
-    for index, (cut, _) in enumerate(pieces):
+    for index, cut in enumerate(cuts):
         group = described[index].group
         if cut.stored and (
             group not in best or described[index].score > described[best[group]].score

@@ -202,6 +202,9 @@ async def _set_digest(session: AsyncSession, item: ItemRow, job: JobRow) -> None
     query = select(col(ItemRow.id)).where(
         col(ItemRow.owner) == item.owner, col(ItemRow.sha256) == digest
     )
+    if job.inputs and job.inputs[0]["kind"] != ArtifactKind.ORIGINAL:
+        # The mix of a multitrack has no original of its own.
+        return
     if item.sha256 is None and digest and (await session.scalars(query)).first() is None:
         item.sha256 = digest
 

@@ -127,7 +127,7 @@ async def machine_samples(
             col(ItemRow.parent) == item.id,
         )
     )
-    return {name: ItemId(id_) for name, id_ in (await session.execute(query)).all()}
+    return {name: ItemId(id_) for name, id_ in (await session.execute(query)).all() if id_}
 
 
 async def follow_cuts(session: AsyncSession, versions: Sequence[CorrectionRow]) -> None:

@@ -68,6 +68,15 @@ from cratedig.types.corrections import (
     CorrectionVersions,
     OlderResult,
 )
+from cratedig.types.cuts import (
+    Cut,
+    CutAuthor,
+    CutEdit,
+    CutList,
+    Multitrack,
+    MultitrackPart,
+    SliceKind,
+)
 from cratedig.types.events import Event, Feed, FeedEntry, Ticket
 from cratedig.types.imports import (
     Import,
@@ -155,6 +164,10 @@ __all__ = [
     "CorrectionVersion",
     "CorrectionVersions",
     "Corrections",
+    "Cut",
+    "CutAuthor",
+    "CutEdit",
+    "CutList",
     "DeadLetter",
     "Download",
     "DuplicateGroup",
@@ -194,6 +207,8 @@ __all__ = [
     "MapPoints",
     "MapState",
     "Model",
+    "Multitrack",
+    "MultitrackPart",
     "OlderResult",
     "OldestJob",
     "OneTimeLink",
@@ -219,6 +234,7 @@ __all__ = [
     "SimilarSound",
     "SimilarSounds",
     "SimilarityAspects",
+    "SliceKind",
     "SoundClass",
     "Stem",
     "Step",
