@@ -6,6 +6,7 @@ from contracts.ingest import IngestParams
 from contracts.items import AudioFacts, ItemKind, ItemState
 from contracts.jobs import InputRef
 from contracts.multitracks import MIN_LENGTH_SHARE, MultitrackCreate
+from contracts.music import Stem
 from contracts.problems import FieldProblem, ProblemCode
 from contracts.subjects import Subject
 from contracts.tasks import TASKS, UPLOAD_TASK
@@ -69,7 +70,7 @@ async def create_multitrack(
             raise _refused("This item has no stem", text, place)
         row.parent, row.kind, row.updated = song.id, ItemKind.STEM.value, now
         row.start, row.end = 0, AudioFacts.model_validate(row.audio).samples
-        inputs.append(to_input_ref(audio).model_copy(update={"stem": row.stem}))
+        inputs.append(to_input_ref(audio).model_copy(update={"stem": Stem(row.stem)}))
     await session.flush()
     new = NewJob(
         subject=Subject.of_item(song.id),
