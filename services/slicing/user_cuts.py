@@ -88,8 +88,8 @@ def measure_user_cuts(
             [piece for _, piece in pieces], params, kind, sample_rate=sample_rate, first=0
         )
         marked = _best_of_stored([cut for cut, _ in pieces], described)
-        for (cut, _), found in zip(pieces, marked, strict=True):
-            by_number[cut.number] = found.model_copy(update={"index": cut.number})
+        for (cut, _), slice_of_cut in zip(pieces, marked, strict=True):
+            by_number[cut.number] = slice_of_cut.model_copy(update={"index": cut.number})
     return UserSlices([by_number[cut.number] for cut in cuts], attacks)
 
 

@@ -31,15 +31,15 @@ async def test_a_song_of_own_stems_is_not_separated(catalogue: Catalogue) -> Non
     user = catalogue.user()
     drums, voice = await parts_of(user, "drums", "vocals")
     body = {"name": "Mine", "parts": [{"item": drums}, {"item": voice, "stem": "vocals"}]}
-    made = await user.post("/multitracks", body, key="once")
-    assert await user.post("/multitracks", body, key="once") == made
-    song = made["item"]["id"]
-    assert (made["item"]["kind"], made["item"]["state"]) == ("track", "ingesting")
+    multitrack = await user.post("/multitracks", body, key="once")
+    assert await user.post("/multitracks", body, key="once") == multitrack
+    song = multitrack["item"]["id"]
+    assert (multitrack["item"]["kind"], multitrack["item"]["state"]) == ("track", "ingesting")
     # No item is a part of two songs.
     again = await user.http.post("/v1/multitracks", json=body)
     assert (again.status_code, "already" in again.json()["detail"]) == (409, True)
     claim = await catalogue.claim(TaskName.INGEST)
-    assert claim.job == made["job"]
+    assert claim.job == multitrack["job"]
     assert [(ref.kind, ref.stem, ref.subject.id) for ref in claim.inputs] == [
         (ArtifactKind.CANONICAL, Stem.DRUMS, drums), (ArtifactKind.CANONICAL, Stem.VOCALS, voice)
     ]  # fmt: skip
@@ -60,7 +60,7 @@ async def test_a_song_of_own_stems_is_not_separated(catalogue: Catalogue) -> Non
     run = await user.post("/runs", {"item": song, "pipeline": "full"})
     assert await catalogue.idle(TaskName.SEPARATION)
     separation = run["steps"][0]
-    assert (separation["jobs"], separation["states"]) == ([made["job"]], ["succeeded"])
+    assert (separation["jobs"], separation["states"]) == ([multitrack["job"]], ["succeeded"])
     analysis = await catalogue.claim(TaskName.ANALYSIS)
     assert {ref.stem for ref in analysis.inputs} == {None, Stem.DRUMS, Stem.VOCALS}
     await catalogue.finish(analysis, ANALYSIS)

@@ -277,8 +277,8 @@ def _cut(w: CliHarness) -> str:
     """Cut the item by hand, and return the number of the cut."""
     cuts = w.shell.user.cuts
     version = cuts.get(w.item).version
-    made = cuts.edit(w.item, [{"do": "add", "start": 2000, "end": 9000}], version=version)
-    return str(max(cut.number for cut in made.items))
+    edited = cuts.edit(w.item, [{"do": "add", "start": 2000, "end": 9000}], version=version)
+    return str(max(cut.number for cut in edited.items))
 
 
 def _collection(w: CliHarness) -> str:

@@ -66,17 +66,17 @@ def test_samples_follow_the_cuts_that_a_user_edits(user: Client, tmp_path: Path)
     assert sample.favourite
     assert sample.audio is not None
     assert sample.audio.samples == end - first.start
-    heard = audio_of(user, sample.id, "canonical", tmp_path)
+    audio = audio_of(user, sample.id, "canonical", tmp_path)
     song = audio_of(user, item, "canonical", tmp_path)
-    np.testing.assert_array_equal(heard, song[first.start : end])
+    np.testing.assert_array_equal(audio, song[first.start : end])
     # Undone: the samples are back, and rendering brings the old audio back.
     user.corrections.delete(item, "cuts")
     assert second.sample not in {hidden.item.id for hidden in user.items.hidden()}
     again = user.cuts.edit(item, [{"do": "reset"}], version=user.cuts.get(item).version)
     assert {cut.sample for cut in again.items} == {cut.sample for cut in before.items}
     user.runs.wait(user.cuts.render(item).id)
-    heard = audio_of(user, sample.id, "canonical", tmp_path)
-    np.testing.assert_array_equal(heard, song[first.start : first.end])
+    audio = audio_of(user, sample.id, "canonical", tmp_path)
+    np.testing.assert_array_equal(audio, song[first.start : first.end])
 
 
 def test_a_song_of_own_stems_is_their_sum(user: Client, tmp_path: Path) -> None:
@@ -84,9 +84,11 @@ def test_a_song_of_own_stems_is_their_sum(user: Client, tmp_path: Path) -> None:
     voice = upload(
         user, write_tone(tmp_path / "voice.wav", frequency=447.1, seconds=0.8), stem="vocals"
     )
-    made = user.multitracks.create("Mine", [{"item": bass}, {"item": voice, "stem": "vocals"}])
-    user.jobs.wait(made.job)
-    song = user.items.get(made.item.id)
+    multitrack = user.multitracks.create(
+        "Mine", [{"item": bass}, {"item": voice, "stem": "vocals"}]
+    )
+    user.jobs.wait(multitrack.job)
+    song = user.items.get(multitrack.item.id)
     assert (song.state, song.kind) == ("ready", "track")
     stems = [file for file in user.artifacts.list(song.id) if file.kind == "stem"]
     assert {file.stem for file in stems} == {"bass", "vocals"}
@@ -100,4 +102,4 @@ def test_a_song_of_own_stems_is_their_sum(user: Client, tmp_path: Path) -> None:
     assert set(children) == {bass, voice}
     run = user.runs.create(song.id, "stems")
     assert user.runs.wait(run.id).state == "succeeded"
-    assert run.steps[0].jobs == (made.job,)
+    assert run.steps[0].jobs == (multitrack.job,)

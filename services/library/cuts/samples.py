@@ -97,15 +97,15 @@ def with_samples(
         for sample in samples.values()
         if sample.stem == stem and sample.item not in taken
     }
-    found = []
+    resolved = []
     for cut in cuts:
         if cut.sample in samples or not cut.stored:
-            found.append(cut)
+            resolved.append(cut)
             continue
         # Two cuts of the same boundaries have one sample between them.
         sample = by_range.pop((cut.start, cut.end), None)
-        found.append(cut.model_copy(update={"sample": sample}))
-    return tuple(found)
+        resolved.append(cut.model_copy(update={"sample": sample}))
+    return tuple(resolved)
 
 
 async def machine_samples(
@@ -167,12 +167,12 @@ async def _samples_in(
 ) -> set[ItemId]:
     """Return the samples of a version; the machine's without one, or where it took it back."""
     if version is None or version.value is None:
-        found: Collection[ItemId] = (await machine_samples(session, item, field)).values()
+        ids: Collection[ItemId] = (await machine_samples(session, item, field)).values()
     else:
         cuts = await _THREADS.run(read_cuts, version.value)
         stem = CUTS_OF[field] or item.stem
-        found = [cut.sample for cut in with_samples(cuts, samples, stem) if cut.sample is not None]
-    return {id_ for id_ in found if id_ in samples}
+        ids = [cut.sample for cut in with_samples(cuts, samples, stem) if cut.sample is not None]
+    return {id_ for id_ in ids if id_ in samples}
 
 
 async def _hide(session: AsyncSession, ids: Sequence[ItemId]) -> None:

@@ -147,10 +147,10 @@ def render(
     """Make and tag the samples of your cuts."""
     part = _stem(stem)
     with Client() as client:
-        found = find_item(client, item)
-        run = client.cuts.render(found.id, stem=part)
+        listed = find_item(client, item)
+        run = client.cuts.render(listed.id, stem=part)
         if wait:
-            run = follow_run(client, run.id, f"cuts of {found.name}")
+            run = follow_run(client, run.id, f"cuts of {listed.name}")
     if json:
         print_json(run)
     else:
@@ -171,8 +171,8 @@ def _edit(
         id_ = find_item(client, item).id
         listed = client.cuts.get(id_, stem=part)
         rate = 1 if samples else listed.sample_rate
-        made = edits(lambda position: round(position * rate))
-        _print(client.cuts.edit(id_, made, version=listed.version, stem=part), json=json)
+        changes = edits(lambda position: round(position * rate))
+        _print(client.cuts.edit(id_, changes, version=listed.version, stem=part), json=json)
 
 
 def _stem(stem: str | None) -> types.Stem | None:

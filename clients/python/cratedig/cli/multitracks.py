@@ -35,7 +35,7 @@ def parse_parts(arguments: Iterable[str]) -> list[tuple[types.Stem, Path]]:
 def upload_multitrack(
     client: Client, name: str, parts: Iterable[tuple[types.Stem, Path]], upload: Upload
 ) -> types.Item:
-    """Upload files of stems, make a song of them, and return it once its mix is made.
+    """Upload files of stems, make a song of them, and return it once its mix is multitrack.
 
     Parameters
     ----------
@@ -45,15 +45,15 @@ def upload_multitrack(
     Raises
     ------
     RejectedError
-        The mix could not be made.
+        The mix could not be multitrack.
     """
     items: list[types.MultitrackPart] = [
         {"item": str(upload(path, stem).item), "stem": stem} for stem, path in parts
     ]
-    made = client.multitracks.create(name, items)
+    multitrack = client.multitracks.create(name, items)
     try:
-        follow_job(client, made.job, name)
+        follow_job(client, multitrack.job, name)
     except JobFailedError as error:
-        reason = client.items.get(made.item.id).rejection or str(error)
+        reason = client.items.get(multitrack.item.id).rejection or str(error)
         raise RejectedError(f"{name}: {reason}") from error
-    return client.items.get(made.item.id)
+    return client.items.get(multitrack.item.id)
