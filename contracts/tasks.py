@@ -60,6 +60,8 @@ class Task:
     describes_items: bool = False
     """Whether its workers receive names, rights and producers of what they read; then its result
     depends on these too."""
+    separates_stems: bool = False
+    """Whether it separates a song into stems; the user's own stems take its place."""
     receives_cuts: bool = False
     """Whether its workers receive the user's cuts of what they read; then its result depends on
     these too."""
@@ -96,6 +98,7 @@ TASKS: Mapping[TaskName, Task] = MappingProxyType(
             params=SeparationParams,
             result=SeparationResult,
             lighter=LIGHTER_SEPARATION,
+            separates_stems=True,
             previews=True,
             weight=6.0,
             timeout_base=120.0,

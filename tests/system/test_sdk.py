@@ -17,10 +17,9 @@ import soundfile
 from cratedig import AsyncClient, Client, CratedigError, Credentials, JobFailedError, types
 from embedded.settings import EmbeddedSettings
 from embedded.sign_in import make_code
-from services.tagging.engine import PROJECTION
-from services.tagging.similarity import Projection
 from tests.support.running_server import RunningServer, eventually
 from tests.support.sounds import write_tone
+from tests.support.taught_tags import taught_tag
 
 pytestmark = [pytest.mark.xdist_group("system"), pytest.mark.timeout(180)]
 SCOPES: tuple[types.KeyScope, ...] = ("catalogue:read", "catalogue:write", "jobs:write")
@@ -150,11 +149,12 @@ class SdkHarness:
     def cuts(self) -> int:
         return self.user.cuts.get(self.item).version
 
-    def cut(self) -> None:
-        """Cut the item by hand."""
+    def cut(self) -> str:
+        """Cut the item by hand, and return it."""
         self.user.cuts.edit(
             self.item, [{"do": "add", "start": 0, "end": 20_000}], version=self.cuts()
         )
+        return self.item
 
     def part(self) -> str:
         """Upload a tone that is a part of no song yet."""
@@ -181,25 +181,6 @@ class SdkHarness:
 
 def email() -> str:
     return f"{secrets.token_hex(8)}@example.org"
-
-
-def taught_tag() -> dict[str, Any]:
-    """Return the file of a taught tag that proposes every sample."""
-    projection = Projection.load(PROJECTION)
-    model = {
-        "space": "sample",
-        "space_version": projection.version,
-        "weights": [0.0] * projection.dimension,
-        "bias": 3.0,
-    }
-    return {
-        "format": "cratedig-taught-tag",
-        "format_version": 1,
-        "name": "everything",
-        "version": 1,
-        "threshold": 0.5,
-        "models": [model],
-    }
 
 
 def pipeline(name: str = "") -> dict[str, Any]:
@@ -259,7 +240,7 @@ CASES: dict[str, Case] = {
     "corrections.versions": lambda c, w: c.corrections.versions(w.item, w.correction()),
     "cuts.edit": lambda c, w: c.cuts.edit(w.item, [{"do": "reset"}], version=w.cuts()),
     "cuts.get": lambda c, w: c.cuts.get(w.item),
-    "cuts.render": lambda c, w: (w.cut(), c.cuts.render(w.item))[1],
+    "cuts.render": lambda c, w: c.cuts.render(w.cut()),
     "events.stream": lambda c, w: c.events.stream(item=w.item, after="start"),
     "events.ticket": lambda c, w: c.events.ticket(),
     "feed.get": lambda c, w: c.feed.get(after="start", page_size=1),
@@ -271,6 +252,7 @@ CASES: dict[str, Case] = {
         w.user.account.get().id, quota=50_000_000_000
     ),
     "admin.dead_letters": lambda c, w: c.admin.dead_letters(),
+    "admin.jobs": lambda c, w: w.admin.admin.jobs("running", task="midi"),
     "admin.models": lambda c, w: c.admin.models(),
     "admin.one_time_link": lambda c, w: c.admin.one_time_link(w.new_account()),
     "admin.queues": lambda c, w: c.admin.queues(),
@@ -335,6 +317,9 @@ CASES: dict[str, Case] = {
     "saved_searches.list": lambda c, w: (w.new_search(), c.saved_searches.list(page_size=1))[1],
     "saved_searches.seen": lambda c, w: c.saved_searches.seen(w.new_search()),
     "saved_searches.update": lambda c, w: c.saved_searches.update(w.new_search(), q="tone"),
+    "search.descriptors": lambda c, w: c.search.descriptors(
+        w.file.with_name("tones.npz"), "tone", format="npz", vectors=False
+    ),
     "search.find": lambda c, w: c.search.find(
         "tone", stem=["bass"], duration="1.5..2.5", counts=True, histograms="bpm", page_size=1
     ),

@@ -7,9 +7,8 @@ from sqlmodel import col
 from contracts.corrections import CUTS_OF, CorrectionField
 from contracts.ids import JobId
 from contracts.items import ArtifactKind, ItemState
-from contracts.jobs import Params, Priority, TaskName
+from contracts.jobs import Params, Priority
 from contracts.music import Stem
-from contracts.pipelines import FromStep, PipelineSpec, Step
 from contracts.problems import ProblemCode
 from kit.http.errors import ProblemError
 from services.library.access import Action
@@ -21,7 +20,7 @@ from services.library.jobs.locks import hold_owner
 from services.library.jobs.policy import Policy
 from services.library.jobs.submission import NotAdmitted
 from services.library.jobs.tables import JobRow
-from services.library.pipelines.builtin import RENDER_CUTS
+from services.library.pipelines.builtin import cuts_pipeline
 from services.library.pipelines.requests import refusal
 from services.library.pipelines.runs import start_run
 from services.library.pipelines.tables import RunRow
@@ -61,12 +60,11 @@ async def render_cuts(
                 f"This item has no stem `{stem.value}` any more. Separate it first.",
             )
     params = await _params_of(session, item.id, field)
-    spec = _stem_pipeline(stem, params) if stem is not None else _item_pipeline(params)
     try:
         return await start_run(
             session,
             item,
-            spec,
+            cuts_pipeline(stem, params),
             priority=Priority.INTERACTIVE,
             force=False,
             policy=policy,
@@ -97,39 +95,3 @@ async def _params_of(session: AsyncSession, item: str, field: CorrectionField) -
     file = await lane_file(session, item, field)
     job = await session.get(JobRow, file.job) if file is not None else None
     return dict(job.params) if job is not None else {}
-
-
-def _stem_pipeline(stem: Stem, params: Params) -> PipelineSpec:
-    return PipelineSpec(
-        name=RENDER_CUTS,
-        title=f"Samples of the cuts of {stem.value}",
-        steps=(
-            Step(name="separation", task=TaskName.SEPARATION),
-            Step(
-                name="slicing",
-                task=TaskName.SLICING,
-                params=params,
-                inputs=(FromStep(step="separation", kind=ArtifactKind.STEM, stems=(stem,)),),
-            ),
-            _TAGGING,
-        ),
-    )
-
-
-def _item_pipeline(params: Params) -> PipelineSpec:
-    return PipelineSpec(
-        name=RENDER_CUTS,
-        title="Samples of the cuts",
-        steps=(Step(name="slicing", task=TaskName.SLICING, params=params), _TAGGING),
-    )
-
-
-_TAGGING = Step(
-    name="tagging",
-    task=TaskName.TAGGING,
-    inputs=(
-        FromStep(step="slicing", kind=ArtifactKind.SAMPLE),
-        FromStep(step="slicing", kind=ArtifactKind.LOOP),
-    ),
-    batch=True,
-)

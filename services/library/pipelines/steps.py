@@ -14,7 +14,7 @@ from contracts.items import ArtifactKind, AudioFacts
 from contracts.jobs import InputRef, JobState, Priority, TaskName
 from contracts.pipelines import FromStep, PipelineSpec, Step
 from contracts.subjects import Subject
-from contracts.tasks import TASKS
+from contracts.tasks import TASKS, UPLOAD_TASK
 from kit.database.engine import database_of
 from services.library.catalogue.tables import ArtifactRow, ItemRow
 from services.library.catalogue.views import to_input_ref
@@ -94,7 +94,7 @@ class StepScheduler:
             return StepState(refused=(f"unknown task: {step.task}",))
         if step.waiting_for and not await self._worth_waiting_for(step.task):
             return StepState(skipped=f"skipped: no worker for {step.task} on this server")
-        if step.task is TaskName.SEPARATION and not step.waiting_for:
+        if TASKS[step.task].separates_stems and not step.waiting_for:
             # The user's own stems are better than any that a network separates.
             mixed = await own_stems(self._session, self._run.item)
             if mixed is not None:
@@ -225,7 +225,7 @@ async def own_stems(session: AsyncSession, item: str) -> JobId | None:
             col(ArtifactRow.item) == item,
             col(ArtifactRow.kind) == ArtifactKind.STEM,
             col(JobRow.item) == item,
-            col(JobRow.task) == TaskName.INGEST,
+            col(JobRow.task) == UPLOAD_TASK,
         )
         .order_by(col(JobRow.created).desc(), col(JobRow.id).desc())
         .limit(1)

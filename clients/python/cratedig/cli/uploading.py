@@ -19,7 +19,7 @@ from cratedig.cli.output import (
     print_note,
     progress_bars,
 )
-from cratedig.cli.submission import Params, Priority, Submission, start
+from cratedig.cli.submission import Params, Priority, Starter, Submission
 from cratedig.cli.tags import summary
 
 EXTENSIONS = frozenset(
@@ -98,9 +98,7 @@ def _upload_song(
         item = upload_multitrack(client, name, parts, upload_part)
         if not json:
             print_line(f"{item.id}  {item.state:<9} {item.name}")
-        started = start(client, item, submission, wait=wait) if submission is not None else None
-        if started is not None and not json:
-            print_work(started)
+        started = _start(client, item, submission, wait=wait, json=json)
     if json:
         print_json({**item.model_dump(mode="json"), "started": started})
 
@@ -128,10 +126,22 @@ def _finish(
     job = follow_job(client, tagging, f"tagging of {item.name}") if tagging else None
     if job is not None and job.result and not json:
         print_line(f"  {summary(job.result)}")
-    started = start(client, item, submission, wait=wait) if submission is not None else None
-    if started is not None and not json:
-        print_work(started)
+    started = _start(client, item, submission, wait=wait, json=json)
     return {**item.model_dump(mode="json"), "tagging": job, "started": started}
+
+
+def _start(
+    client: Client, item: types.Item, submission: Submission | None, *, wait: bool, json: bool
+) -> types.Job | types.Run | None:
+    """Start what is to run on an item, print it, and return it."""
+    if submission is None:
+        return None
+    starter = Starter(client, submission)
+    work = starter.start(item.id)
+    started = starter.follow(work, item.name) if wait else starter.look(work)
+    if not json:
+        print_work(started)
+    return started
 
 
 def _audio_files(path: Path) -> Iterator[Path]:

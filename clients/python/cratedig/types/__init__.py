@@ -13,6 +13,8 @@ from cratedig.types.admin import (
     AccountChanges,
     AccountStorage,
     AdminAccount,
+    AdminJob,
+    AdminJobState,
     AuditEntry,
     DeadLetter,
     Model,
@@ -88,6 +90,7 @@ from cratedig.types.imports import (
 )
 from cratedig.types.maps import Map, MapLabel, MapPoints, MapState
 from cratedig.types.search import (
+    DescriptorFormat,
     FacetCount,
     Facets,
     Histogram,
@@ -146,6 +149,8 @@ __all__ = [
     "AccountChanges",
     "AccountStorage",
     "AdminAccount",
+    "AdminJob",
+    "AdminJobState",
     "AnsweredItem",
     "ApiKey",
     "Artifact",
@@ -169,6 +174,7 @@ __all__ = [
     "CutEdit",
     "CutList",
     "DeadLetter",
+    "DescriptorFormat",
     "Download",
     "DuplicateGroup",
     "DuplicateItem",
