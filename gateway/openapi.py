@@ -71,6 +71,14 @@ EXAMPLES: dict[tuple[str, str], Document] = {
         "edits": [{"items": [_ITEM], "add_tags": ["dusty"], "favourite": True, "rating": 4}]
     },
     ("put", "/v1/items/{item}/corrections/{field}"): {"value": 124},
+    ("patch", "/v1/items/{item}/cuts"): {
+        "version": 0,
+        "edits": [{"do": "move", "cut": 3, "start": 44_100}, {"do": "delete", "cut": 7}],
+    },
+    ("post", "/v1/multitracks"): {
+        "name": "Night Drive",
+        "parts": [{"item": _ITEM, "stem": "drums"}],
+    },
     ("post", "/v1/collections"): {"name": "Kicks", "note": "Nothing above 130 BPM."},
     ("patch", "/v1/collections/{collection}"): {"name": "Kicks", "cover": {"item": _ITEM}},
     ("post", "/v1/collections/{collection}/items"): {"items": [_ITEM]},

@@ -27,6 +27,8 @@ from services.library.collections.events import COLLECTION_CHANGED, MEMBERS_CHAN
 from services.library.completion.effects import Effects
 from services.library.completion.reaper import Reaper
 from services.library.completion.worker_events import JobEvents
+from services.library.corrections.corrections import CUTS_CORRECTED
+from services.library.cuts.samples import follow_cuts
 from services.library.deletions.deletions import Deletions
 from services.library.events.relay import Relay
 from services.library.imports.lookups import Lookups
@@ -57,6 +59,7 @@ from services.library.routes.clearance import clearance_routes
 from services.library.routes.collections import collection_routes, tray_routes
 from services.library.routes.context import Context
 from services.library.routes.corrections import correction_routes
+from services.library.routes.cuts import cut_routes
 from services.library.routes.descriptors import descriptor_routes
 from services.library.routes.imports import import_routes
 from services.library.routes.internal import internal_routes
@@ -64,6 +67,7 @@ from services.library.routes.item_edits import item_edit_routes
 from services.library.routes.items import hidden_routes, item_routes
 from services.library.routes.jobs import job_routes
 from services.library.routes.maps import map_routes
+from services.library.routes.multitracks import multitrack_routes
 from services.library.routes.pipelines import pipeline_routes
 from services.library.routes.query_sounds import query_sound_routes
 from services.library.routes.recommendations import recommendation_routes
@@ -104,6 +108,8 @@ _ROUTES: tuple[Callable[[Context], APIRouter], ...] = (
     import_routes,
     item_routes,
     correction_routes,
+    cut_routes,
+    multitrack_routes,
     hidden_routes,
     artifact_routes,
     tag_routes,
@@ -312,6 +318,7 @@ def register_hooks(database: Database, policy: Policy) -> None:
     database.hooks.register(RATED, outdate_accounts)
     database.hooks.register(VISIBILITY_CHANGED, outdate_owners)
     database.hooks.register(JOB_FINISHED, outdate_exporters)
+    database.hooks.register(CUTS_CORRECTED, follow_cuts)
 
 
 def catalogue(server: Context, *, authenticate: Authenticate, ready: Ready) -> FastAPI:

@@ -11,11 +11,13 @@ from pydantic import BaseModel
 from contracts import collections, identity
 from contracts.admin import AccountChange
 from contracts.corrections import CorrectionPut
+from contracts.cuts import CutsPatch
 from contracts.imports import ImportCreate
 from contracts.item_edits import BulkEdit
 from contracts.items import ItemEdit
 from contracts.jobs import JobCreate
 from contracts.maps import MapEdit
+from contracts.multitracks import MultitrackCreate
 from contracts.pipelines import PipelineSpec, RunCreate
 from contracts.saved_searches import SavedSearchCreate, SavedSearchEdit
 from contracts.similarity import QuerySoundCreate, SimilaritySearch
@@ -40,6 +42,8 @@ BODIES: dict[tuple[str, str], type[BaseModel]] = {
     ("patch", "/v1/items/{item}"): ItemEdit,
     ("post", "/v1/items/edit"): BulkEdit,
     ("put", "/v1/items/{item}/corrections/{field}"): CorrectionPut,
+    ("patch", "/v1/items/{item}/cuts"): CutsPatch,
+    ("post", "/v1/multitracks"): MultitrackCreate,
     ("post", "/v1/collections"): collections.CollectionCreate,
     ("patch", "/v1/collections/{collection}"): collections.CollectionEdit,
     ("post", "/v1/collections/{collection}/items"): collections.CollectionAdd,

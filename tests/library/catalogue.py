@@ -60,7 +60,7 @@ from services.library.imports.storing import Storing
 from services.library.imports.web import Web
 from services.library.jobs import claims
 from services.library.maintenance.cleanup import Cleanup
-from services.library.pipelines.exports import describe_job
+from services.library.pipelines.job_facts import describe_job
 from services.library.recommendations.lists import RecommendationLists
 from services.library.routes.context import Context
 from services.library.saved_searches.repository import saved_queries
@@ -237,6 +237,7 @@ class WorkerFile:
     audio: AudioFacts | None = None
     bpm: float | None = None
     waveform: str | None = None
+    replaces: str | None = None
     data: bytes | None = None
     """Its content, if that matters."""
 

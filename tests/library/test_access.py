@@ -34,6 +34,8 @@ BODIES: dict[tuple[str, str], Any] = {
     ("post", "/v1/items/edit"): {"edits": [{"items": [UNKNOWN], "rating": 1}]},
     ("post", "/v1/collections"): {"name": "another"},
     ("put", "/v1/items/{item}/corrections/{field}"): {"value": 124},
+    ("patch", "/v1/items/{item}/cuts"): {"version": 0, "edits": [{"do": "reset"}]},
+    ("post", "/v1/multitracks"): {"name": "x", "parts": [{"item": UNKNOWN, "stem": "bass"}]},
     ("patch", "/v1/collections/{collection}"): {"name": "mine now"},
     ("post", "/v1/collections/{collection}/items"): {"items": [UNKNOWN]},
     ("post", "/v1/collections/{collection}/items/move"): {"items": [UNKNOWN]},

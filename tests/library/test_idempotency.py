@@ -22,6 +22,7 @@ AGAIN = (
     "/jobs/{job}/cancel",
     "/jobs/{job}/retry",
     "/runs/{run}/cancel",
+    "/items/{item}/cuts/render",
 )
 """POSTs without a body: another body cannot come with their keys."""
 REPEATABLE = (
@@ -31,6 +32,7 @@ REPEATABLE = (
     "/collections/{collection}/items/remove",
     "/saved-searches/{search}/seen",
     "/items/{item}/restore",
+    "/multitracks",
     "/taught-tags/import",
     "/taught-tags/{tag}/answers",
     "/taught-tags/{tag}/proposals/confirm",

@@ -17,10 +17,9 @@ import soundfile
 from cratedig import AsyncClient, Client, CratedigError, Credentials, JobFailedError, types
 from embedded.settings import EmbeddedSettings
 from embedded.sign_in import make_code
-from services.tagging.engine import PROJECTION
-from services.tagging.similarity import Projection
 from tests.support.running_server import RunningServer, eventually
 from tests.support.sounds import write_tone
+from tests.support.taught_tags import taught_tag
 
 pytestmark = [pytest.mark.xdist_group("system"), pytest.mark.timeout(180)]
 SCOPES: tuple[types.KeyScope, ...] = ("catalogue:read", "catalogue:write", "jobs:write")
@@ -155,6 +154,25 @@ class SdkHarness:
         self.user.corrections.put(self.item, "tempo", 124)
         return "tempo"
 
+    def cuts(self) -> int:
+        return self.user.cuts.get(self.item).version
+
+    def cut(self) -> str:
+        """Cut the item by hand, and return it."""
+        self.user.cuts.edit(
+            self.item, [{"do": "add", "start": 0, "end": 20_000}], version=self.cuts()
+        )
+        return self.item
+
+    def part(self) -> str:
+        """Upload a tone that is a part of no song yet."""
+        tone = write_tone(
+            self.file.with_name("part.wav"), frequency=200.0 + secrets.randbelow(10_000) / 10
+        )
+        upload = self.user.uploads.file(tone, stem="bass")
+        self.user.jobs.wait(str(upload.job))
+        return str(upload.item)
+
     def taught(self, name: str = "taught") -> str:
         return self.user.taught_tags.create(name).name
 
@@ -171,25 +189,6 @@ class SdkHarness:
 
 def email() -> str:
     return f"{secrets.token_hex(8)}@example.org"
-
-
-def taught_tag() -> dict[str, Any]:
-    """Return the file of a taught tag that proposes every sample."""
-    projection = Projection.load(PROJECTION)
-    model = {
-        "space": "sample",
-        "space_version": projection.version,
-        "weights": [0.0] * projection.dimension,
-        "bias": 3.0,
-    }
-    return {
-        "format": "cratedig-taught-tag",
-        "format_version": 1,
-        "name": "everything",
-        "version": 1,
-        "threshold": 0.5,
-        "models": [model],
-    }
 
 
 def pipeline(name: str = "") -> dict[str, Any]:
@@ -247,6 +246,9 @@ CASES: dict[str, Case] = {
     "corrections.put": lambda c, w: c.corrections.put(w.item, "key", "Am"),
     "corrections.restore": lambda c, w: c.corrections.restore(w.item, w.correction(), 1),
     "corrections.versions": lambda c, w: c.corrections.versions(w.item, w.correction()),
+    "cuts.edit": lambda c, w: c.cuts.edit(w.item, [{"do": "reset"}], version=w.cuts()),
+    "cuts.get": lambda c, w: c.cuts.get(w.item),
+    "cuts.render": lambda c, w: c.cuts.render(w.cut()),
     "events.stream": lambda c, w: c.events.stream(item=w.item, after="start"),
     "events.ticket": lambda c, w: c.events.ticket(),
     "feed.get": lambda c, w: c.feed.get(after="start", page_size=1),
@@ -302,6 +304,9 @@ CASES: dict[str, Case] = {
     "maps.list": lambda c, w: (w.new_map(), c.maps.list())[1],
     "maps.points": lambda c, w: c.maps.points(w.new_map()),
     "maps.put": lambda c, w: c.maps.put(w.new_map(), collection=w.new_collection(), seed=7),
+    "multitracks.create": lambda c, w: c.multitracks.create(
+        "Mine", [{"item": w.part(), "stem": "bass"}]
+    ),
     "pipelines.create": lambda c, w: c.pipelines.create(pipeline()),
     "pipelines.delete": lambda c, w: c.pipelines.delete(w.new_pipeline()),
     "pipelines.get": lambda c, w: c.pipelines.get("midi"),

@@ -70,6 +70,15 @@ from cratedig.types.corrections import (
     CorrectionVersions,
     OlderResult,
 )
+from cratedig.types.cuts import (
+    Cut,
+    CutAuthor,
+    CutEdit,
+    CutList,
+    Multitrack,
+    MultitrackPart,
+    SliceKind,
+)
 from cratedig.types.events import Event, Feed, FeedEntry, Ticket
 from cratedig.types.imports import (
     Import,
@@ -168,6 +177,10 @@ __all__ = [
     "CorrectionVersion",
     "CorrectionVersions",
     "Corrections",
+    "Cut",
+    "CutAuthor",
+    "CutEdit",
+    "CutList",
     "DeadLetter",
     "DescriptorFormat",
     "Download",
@@ -208,6 +221,8 @@ __all__ = [
     "MapPoints",
     "MapState",
     "Model",
+    "Multitrack",
+    "MultitrackPart",
     "OlderResult",
     "OldestJob",
     "OneTimeLink",
@@ -239,6 +254,7 @@ __all__ = [
     "SimilarSound",
     "SimilarSounds",
     "SimilarityAspects",
+    "SliceKind",
     "SoundClass",
     "Stem",
     "Step",

@@ -1075,6 +1075,59 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/v1/items/{item}/cuts": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Get
+         * @description Return the cuts of an item or of one of its stems, with the samples made from them.
+         *
+         *     They are the user's, if there are any, and otherwise those that slicing found.
+         *     `/corrections/cuts` and `/corrections/cuts-drums` and so on hold the versions.
+         */
+        get: operations["get_items_by_item_cuts"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        /**
+         * Patch
+         * @description Move, split, merge, delete and add cuts: all edits are made, or none.
+         *
+         *     They make a version, which `/corrections/{field}/versions` can restore. Samples of deleted
+         *     cuts are hidden, unless their user marked them, and come back with their cuts. Other samples
+         *     stay as they are until the cuts are rendered.
+         */
+        patch: operations["patch_items_by_item_cuts"];
+        trace?: never;
+    };
+    "/v1/items/{item}/cuts/render": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Render
+         * @description Make the samples of the user's cuts, without detecting anything, and tag them.
+         *
+         *     A sample whose cut was moved keeps its id, marks and collections, and gets the new audio.
+         */
+        post: operations["post_items_by_item_cuts_render"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/v1/items/{item}/favourite": {
         parameters: {
             query?: never;
@@ -1410,6 +1463,29 @@ export interface paths {
         get: operations["get_maps_by_name_points"];
         put?: never;
         post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/multitracks": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Create
+         * @description Make a song of uploaded stems. Its mix is their sum, which a job makes.
+         *
+         *     Pipelines use these stems in place of separated ones. The items become parts of the song:
+         *     they are listed with it, and deleted with it.
+         */
+        post: operations["post_multitracks"];
         delete?: never;
         options?: never;
         head?: never;
@@ -2307,6 +2383,27 @@ export interface components {
             uploads: number;
         };
         /**
+         * AddCut
+         * @description Add a cut, which gets a number of its own.
+         */
+        AddCut: {
+            /** Bars */
+            bars?: (1 | 2 | 4) | null;
+            /** Bpm */
+            bpm?: number | null;
+            /**
+             * @description discriminator enum property added by openapi-typescript
+             * @enum {string}
+             */
+            do: "add";
+            /** End */
+            end: number;
+            /** @default one_shot */
+            kind?: components["schemas"]["SliceKind"];
+            /** Start */
+            start: number;
+        };
+        /**
          * AdminAccount
          * @description An account as administrators see it.
          */
@@ -2880,7 +2977,7 @@ export interface components {
          * @description What can be corrected. A lane is replaced as a whole.
          * @enum {string}
          */
-        CorrectionField: "class" | "tempo" | "key" | "chords" | "sections" | "beats" | "words" | "notes" | "notes-drums" | "notes-bass" | "notes-other" | "notes-vocals" | "notes-guitar" | "notes-piano" | "notes-accompaniment";
+        CorrectionField: "class" | "tempo" | "key" | "chords" | "sections" | "beats" | "words" | "notes" | "notes-drums" | "notes-bass" | "notes-other" | "notes-vocals" | "notes-guitar" | "notes-piano" | "notes-accompaniment" | "cuts" | "cuts-drums" | "cuts-bass" | "cuts-other" | "cuts-vocals" | "cuts-guitar" | "cuts-piano" | "cuts-accompaniment";
         /**
          * CorrectionVersion
          * @description One version of a correction; the newest counts.
@@ -2935,6 +3032,112 @@ export interface components {
          */
         CustomTagSource: "user";
         /**
+         * CutAuthor
+         * @description Whose cuts count.
+         * @enum {string}
+         */
+        CutAuthor: "machine" | "user";
+        /**
+         * CutList
+         * @description The cuts of an item or of one of its stems, in the order of their starts.
+         */
+        CutList: {
+            by: components["schemas"]["CutAuthor"];
+            /** Items */
+            items: components["schemas"]["CutState"][];
+            /** Sample Rate */
+            sample_rate: number;
+            /**
+             * Samples
+             * @description Length of the recording.
+             */
+            samples: number;
+            /** @description Null for the item itself. */
+            stem: components["schemas"]["Stem"] | null;
+            /**
+             * To Render
+             * @description Stored cuts without a sample of the same boundaries.
+             */
+            to_render: number;
+            /**
+             * Version
+             * @description Number of the newest version; 0 if the user never changed the list. Edits name it.
+             */
+            version: number;
+        };
+        /**
+         * CutState
+         * @description A cut, and whether its sample is up to date.
+         */
+        CutState: {
+            /**
+             * Bars
+             * @description Loops only: length in bars.
+             */
+            bars?: (1 | 2 | 4) | null;
+            /**
+             * Bpm
+             * @description Loops only: the tempo at which the loop is whole bars long.
+             */
+            bpm?: number | null;
+            /**
+             * End
+             * @description One past its last sample.
+             */
+            end: number;
+            /** @default one_shot */
+            kind?: components["schemas"]["SliceKind"];
+            /** Number */
+            number: number;
+            /**
+             * Onset
+             * @description Where the sound begins; null if it is to be found when the cut is rendered.
+             */
+            onset?: number | null;
+            /**
+             * Rendered
+             * @description Whether its sample exists with these boundaries; false for one that is not stored.
+             */
+            rendered: boolean;
+            /**
+             * Sample
+             * @description The sample that was made from it; rendering gives that sample the new boundaries.
+             */
+            sample?: string | null;
+            /**
+             * Start
+             * @description Its first sample.
+             */
+            start: number;
+            /**
+             * Stored
+             * @description Whether it becomes a sample; the list names the other cuts too, as MIDI of drums needs
+             *     them.
+             * @default true
+             */
+            stored?: boolean;
+            /**
+             * Strength
+             * @description Strength of the onset: about 1 for the main hits of the recording.
+             * @default 1
+             */
+            strength?: number;
+        };
+        /**
+         * CutsPatch
+         * @description Request body to edit a list of cuts; all of its edits are made, or none.
+         */
+        CutsPatch: {
+            /** Edits */
+            edits: (components["schemas"]["MoveCut"] | components["schemas"]["SplitCut"] | components["schemas"]["MergeCuts"] | components["schemas"]["DeleteCut"] | components["schemas"]["AddCut"] | components["schemas"]["ResetCuts"])[];
+            /**
+             * Version
+             * @description The version that the edits are meant for, as `GET` returns it. If the list has changed since
+             *     then the edits are refused, so a repeated request changes nothing.
+             */
+            version: number;
+        };
+        /**
          * DeadLetter
          * @description A record that no consumer could decode or handle, or a note to operators.
          */
@@ -2969,6 +3172,20 @@ export interface components {
              * @description The topic that the record comes from.
              */
             topic: string;
+        };
+        /**
+         * DeleteCut
+         * @description Delete a cut. Its sample is hidden, and can be restored for 30 days; a sample that its user
+         *     marked stays.
+         */
+        DeleteCut: {
+            /** Cut */
+            cut: number;
+            /**
+             * @description discriminator enum property added by openapi-typescript
+             * @enum {string}
+             */
+            do: "delete";
         };
         /**
          * DescriptorFormat
@@ -3945,6 +4162,22 @@ export interface components {
          */
         MapState: "waiting" | "computing" | "ready" | "failed";
         /**
+         * MergeCuts
+         * @description Merge cuts into one, from the first start to the last end.
+         *
+         *     It keeps the number of the first, and the sample that its user marked, if there is one, or else
+         *     that of the first.
+         */
+        MergeCuts: {
+            /** Cuts */
+            cuts: number[];
+            /**
+             * @description discriminator enum property added by openapi-typescript
+             * @enum {string}
+             */
+            do: "merge";
+        };
+        /**
          * Model
          * @description Weights of one network, and the workers that have them.
          */
@@ -3984,6 +4217,75 @@ export interface components {
              * @description Workers of the last day that have these weights, at most 100.
              */
             workers: string[];
+        };
+        /**
+         * MoveCut
+         * @description Move one boundary of a cut, or both.
+         */
+        MoveCut: {
+            /** Cut */
+            cut: number;
+            /**
+             * @description discriminator enum property added by openapi-typescript
+             * @enum {string}
+             */
+            do: "move";
+            /**
+             * End
+             * @description Null to leave it where it is.
+             */
+            end?: number | null;
+            /**
+             * Start
+             * @description Null to leave it where it is.
+             */
+            start?: number | null;
+        };
+        /**
+         * Multitrack
+         * @description A song made of the user's own stems.
+         */
+        Multitrack: {
+            /**
+             * @description The song. It is ready once its mix is made; its parts are then items that were cut from
+             *     it, without a job in their lineage.
+             */
+            item: components["schemas"]["Item"];
+            /**
+             * Job
+             * @description The job that makes its mix.
+             */
+            job: string;
+        };
+        /**
+         * MultitrackCreate
+         * @description Request body to make a song of items that hold its stems.
+         *
+         *     All of them start together. Shorter ones are padded with silence at their ends, and several of
+         *     one stem are summed.
+         */
+        MultitrackCreate: {
+            /** Metadata */
+            metadata?: {
+                [key: string]: string;
+            };
+            /** Name */
+            name: string;
+            /** Parts */
+            parts: components["schemas"]["MultitrackPart"][];
+        };
+        /**
+         * MultitrackPart
+         * @description One file of a song.
+         */
+        MultitrackPart: {
+            /**
+             * Item
+             * @description An item that is ready, and that was not cut from another one.
+             */
+            item: string;
+            /** @description The part of the song that it holds; if absent, the `stem` of the item. */
+            stem?: components["schemas"]["Stem"] | null;
         };
         /**
          * NewApiKey
@@ -4570,6 +4872,17 @@ export interface components {
             message: string;
         };
         /**
+         * ResetCuts
+         * @description Replace the whole list by that of the machine.
+         */
+        ResetCuts: {
+            /**
+             * @description discriminator enum property added by openapi-typescript
+             * @enum {string}
+             */
+            do: "reset";
+        };
+        /**
          * RetryWith
          * @description A way to submit a failed job again that may succeed.
          */
@@ -5042,11 +5355,35 @@ export interface components {
             q?: string;
         };
         /**
+         * SliceKind
+         * @description The kind of a slice.
+         * @enum {string}
+         */
+        SliceKind: "one_shot" | "loop";
+        /**
          * SoundClass
          * @description The musical class of a sample.
          * @enum {string}
          */
         SoundClass: "kick" | "snare" | "clap" | "rim" | "closed_hat" | "open_hat" | "crash" | "ride" | "tom" | "percussion" | "bass" | "vocal" | "synth" | "loop" | "unknown";
+        /**
+         * SplitCut
+         * @description Split a cut in two. The first part keeps its number and sample.
+         */
+        SplitCut: {
+            /**
+             * At
+             * @description First sample of the second part.
+             */
+            at: number;
+            /** Cut */
+            cut: number;
+            /**
+             * @description discriminator enum property added by openapi-typescript
+             * @enum {string}
+             */
+            do: "split";
+        };
         /**
          * Stem
          * @description A part of a song, as separation produces it.
@@ -8419,6 +8756,150 @@ export interface operations {
             503: components["responses"]["Refused503"];
         };
     };
+    get_items_by_item_cuts: {
+        parameters: {
+            query?: {
+                /** @description The stem that is cut; without it the item itself. */
+                stem?: components["schemas"]["Stem"] | null;
+            };
+            header?: never;
+            path: {
+                item: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["CutList"];
+                };
+            };
+            400: components["responses"]["Refused400"];
+            401: components["responses"]["Refused401"];
+            403: components["responses"]["Refused403"];
+            404: components["responses"]["Refused404"];
+            405: components["responses"]["Refused405"];
+            409: components["responses"]["Refused409"];
+            412: components["responses"]["Refused412"];
+            413: components["responses"]["Refused413"];
+            422: components["responses"]["Refused422"];
+            429: components["responses"]["Refused429"];
+            500: components["responses"]["Refused500"];
+            502: components["responses"]["Refused502"];
+            503: components["responses"]["Refused503"];
+        };
+    };
+    patch_items_by_item_cuts: {
+        parameters: {
+            query?: {
+                /** @description The stem that is cut; without it the item itself. */
+                stem?: components["schemas"]["Stem"] | null;
+            };
+            header?: never;
+            path: {
+                item: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                /**
+                 * @example {
+                 *       "edits": [
+                 *         {
+                 *           "cut": 3,
+                 *           "do": "move",
+                 *           "start": 44100
+                 *         },
+                 *         {
+                 *           "cut": 7,
+                 *           "do": "delete"
+                 *         }
+                 *       ],
+                 *       "version": 0
+                 *     }
+                 */
+                "application/json": components["schemas"]["CutsPatch"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["CutList"];
+                };
+            };
+            400: components["responses"]["Refused400"];
+            401: components["responses"]["Refused401"];
+            403: components["responses"]["Refused403"];
+            404: components["responses"]["Refused404"];
+            405: components["responses"]["Refused405"];
+            409: components["responses"]["Refused409"];
+            412: components["responses"]["Refused412"];
+            413: components["responses"]["Refused413"];
+            422: components["responses"]["Refused422"];
+            429: components["responses"]["Refused429"];
+            500: components["responses"]["Refused500"];
+            502: components["responses"]["Refused502"];
+            503: components["responses"]["Refused503"];
+        };
+    };
+    post_items_by_item_cuts_render: {
+        parameters: {
+            query?: {
+                /** @description The stem that is cut; without it the item itself. */
+                stem?: components["schemas"]["Stem"] | null;
+            };
+            header?: {
+                /** @description Any text of your own: the same request with the same key is done once. */
+                "Idempotency-Key"?: string | null;
+            };
+            path: {
+                item: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description All results exist already. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description Successful Response */
+            202: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Run"];
+                };
+            };
+            400: components["responses"]["Refused400"];
+            401: components["responses"]["Refused401"];
+            403: components["responses"]["Refused403"];
+            404: components["responses"]["Refused404"];
+            405: components["responses"]["Refused405"];
+            409: components["responses"]["Refused409"];
+            412: components["responses"]["Refused412"];
+            413: components["responses"]["Refused413"];
+            422: components["responses"]["Refused422"];
+            429: components["responses"]["Refused429"];
+            500: components["responses"]["Refused500"];
+            502: components["responses"]["Refused502"];
+            503: components["responses"]["Refused503"];
+        };
+    };
     put_items_by_item_favourite: {
         parameters: {
             query?: never;
@@ -9246,6 +9727,57 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content?: never;
+            };
+            400: components["responses"]["Refused400"];
+            401: components["responses"]["Refused401"];
+            403: components["responses"]["Refused403"];
+            404: components["responses"]["Refused404"];
+            405: components["responses"]["Refused405"];
+            409: components["responses"]["Refused409"];
+            412: components["responses"]["Refused412"];
+            413: components["responses"]["Refused413"];
+            422: components["responses"]["Refused422"];
+            429: components["responses"]["Refused429"];
+            500: components["responses"]["Refused500"];
+            502: components["responses"]["Refused502"];
+            503: components["responses"]["Refused503"];
+        };
+    };
+    post_multitracks: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description Any text of your own: the same request with the same key is done once. */
+                "Idempotency-Key"?: string | null;
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                /**
+                 * @example {
+                 *       "name": "Night Drive",
+                 *       "parts": [
+                 *         {
+                 *           "item": "01920000-0000-7000-8000-000000000001",
+                 *           "stem": "drums"
+                 *         }
+                 *       ]
+                 *     }
+                 */
+                "application/json": components["schemas"]["MultitrackCreate"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            202: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Multitrack"];
+                };
             };
             400: components["responses"]["Refused400"];
             401: components["responses"]["Refused401"];
