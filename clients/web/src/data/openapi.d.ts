@@ -1659,6 +1659,26 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/v1/sessions/logout": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Log Out
+         * @description Log out everywhere, and return the address at which the provider's own session ends.
+         */
+        post: operations["post_sessions_logout"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/v1/sessions/one-time": {
         parameters: {
             query?: never;
@@ -1723,6 +1743,69 @@ export interface paths {
          *     A repeated request changes nothing.
          */
         post: operations["post_shared"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/sign-in": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Show Options
+         * @description Return how people can sign in to this server: passwords, and OpenID Connect providers.
+         */
+        get: operations["get_sign_in"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/sign-in/{provider}/device": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Start Device
+         * @description Begin to sign in with a device code, for programs without a browser (RFC 8628).
+         *
+         *     Show the user `user_code` and `verification_uri`, then ask for the session every `interval`
+         *     seconds.
+         */
+        post: operations["post_sign_in_by_provider_device"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/sign-in/{provider}/device/session": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Poll Device
+         * @description Return the session of a device code once the user has signed in.
+         */
+        post: operations["post_sign_in_by_provider_device_session"];
         delete?: never;
         options?: never;
         head?: never;
@@ -2128,7 +2211,7 @@ export interface components {
             /**
              * Has Password
              * @description False for an account that was created on the server's own machine: its owner logs in with
-             *     one-time codes until a password is set, with `current` empty.
+             *     one-time codes until a password is set, with `current` empty. False too if `provider` is set.
              * @default true
              */
             has_password?: boolean;
@@ -2136,6 +2219,12 @@ export interface components {
             id: string;
             /** Name */
             name: string;
+            /**
+             * Provider
+             * @description Name of the OpenID Connect provider that the account signs in with; its password is there.
+             *     Only `GET /v1/account` says so.
+             */
+            provider?: string | null;
         };
         /**
          * AccountChange
@@ -2233,7 +2322,7 @@ export interface components {
             /**
              * Has Password
              * @description False for an account that was created on the server's own machine: its owner logs in with
-             *     one-time codes until a password is set, with `current` empty.
+             *     one-time codes until a password is set, with `current` empty. False too if `provider` is set.
              * @default true
              */
             has_password?: boolean;
@@ -2253,6 +2342,12 @@ export interface components {
             limit?: number | null;
             /** Name */
             name: string;
+            /**
+             * Provider
+             * @description Name of the OpenID Connect provider that the account signs in with; its password is there.
+             *     Only `GET /v1/account` says so.
+             */
+            provider?: string | null;
             /**
              * Quota
              * @description Its own limit; null if the server's default applies.
@@ -2368,7 +2463,7 @@ export interface components {
          * @description What an entry of the audit log records.
          * @enum {string}
          */
-        AuditAction: "account.created" | "account.deleted" | "account.disabled" | "account.enabled" | "admin.granted" | "admin.revoked" | "admin.read" | "dead_letter.replayed" | "invitation.created" | "invitation.revoked" | "item.deleted" | "key.created" | "key.deleted" | "one_time_link.created" | "password.changed" | "password.cleared" | "quota.changed" | "sign_in.succeeded" | "sign_in.failed" | "sign_out" | "token.reused";
+        AuditAction: "account.created" | "account.deleted" | "account.disabled" | "account.enabled" | "admin.granted" | "admin.revoked" | "admin.read" | "dead_letter.replayed" | "identity.linked" | "invitation.created" | "invitation.revoked" | "item.deleted" | "key.created" | "key.deleted" | "one_time_link.created" | "password.changed" | "password.cleared" | "quota.changed" | "sign_in.succeeded" | "sign_in.failed" | "sign_out" | "token.reused";
         /**
          * AuditEntry
          * @description One entry of the audit log: who did what, when and from where; it never holds a secret.
@@ -2405,7 +2500,7 @@ export interface components {
             at: string;
             /**
              * Detail
-             * @description The new value, such as a quota in bytes.
+             * @description The new value, such as a quota in bytes, or the OpenID Connect provider of a sign-in.
              * @default
              */
             detail?: string;
@@ -2830,6 +2925,59 @@ export interface components {
              */
             topic: string;
         };
+        /**
+         * DeviceAuthorization
+         * @description A device code of a provider: the user opens the address, and enters the user code there.
+         */
+        DeviceAuthorization: {
+            /**
+             * Device Code
+             * @description The secret to ask for the session with.
+             */
+            device_code: string;
+            /**
+             * Expires In
+             * @description Seconds until the codes expire.
+             */
+            expires_in: number;
+            /**
+             * Interval
+             * @description Minimum seconds between two requests for the session.
+             */
+            interval: number;
+            /** User Code */
+            user_code: string;
+            /** Verification Uri */
+            verification_uri: string;
+            /**
+             * Verification Uri Complete
+             * @description The address with the user code in it, if the provider has one.
+             */
+            verification_uri_complete?: string | null;
+        };
+        /**
+         * DeviceCode
+         * @description Request body to ask for the session of a device code.
+         */
+        DeviceCode: {
+            /** Device Code */
+            device_code: string;
+        };
+        /**
+         * DeviceSession
+         * @description The session of a device code.
+         */
+        DeviceSession: {
+            status: components["schemas"]["DeviceStatus"];
+            /** @description Set once the status is `complete`. */
+            tokens?: components["schemas"]["TokenPair"] | null;
+        };
+        /**
+         * DeviceStatus
+         * @description How far a sign-in with a device code is.
+         * @enum {string}
+         */
+        DeviceStatus: "pending" | "slow_down" | "complete";
         /**
          * Download
          * @description A signed URL that returns an artifact's bytes.
@@ -3690,6 +3838,18 @@ export interface components {
         LinkOpen: {
             /** Secret */
             secret: string;
+        };
+        /**
+         * LoggedOut
+         * @description All sessions of the account have ended.
+         */
+        LoggedOut: {
+            /**
+             * Url
+             * @description Where the provider's own session ends, to be opened in the browser; null if the session was
+             *     not started by a provider, or the provider has no such address.
+             */
+            url?: string | null;
         };
         /**
          * Map
@@ -4687,6 +4847,29 @@ export interface components {
         SignInCode: {
             /** Code */
             code: string;
+        };
+        /**
+         * SignInOptions
+         * @description How people can sign in to this server.
+         */
+        SignInOptions: {
+            /**
+             * Passwords
+             * @description Whether they can sign up and log in with a password.
+             */
+            passwords: boolean;
+            /** Providers */
+            providers: components["schemas"]["SignInProvider"][];
+        };
+        /**
+         * SignInProvider
+         * @description An OpenID Connect provider that people can sign in with.
+         */
+        SignInProvider: {
+            /** Id */
+            id: string;
+            /** Name */
+            name: string;
         };
         /**
          * SimilarSound
@@ -9824,6 +10007,39 @@ export interface operations {
             503: components["responses"]["Refused503"];
         };
     };
+    post_sessions_logout: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["LoggedOut"];
+                };
+            };
+            400: components["responses"]["Refused400"];
+            401: components["responses"]["Refused401"];
+            403: components["responses"]["Refused403"];
+            404: components["responses"]["Refused404"];
+            405: components["responses"]["Refused405"];
+            409: components["responses"]["Refused409"];
+            412: components["responses"]["Refused412"];
+            413: components["responses"]["Refused413"];
+            422: components["responses"]["Refused422"];
+            429: components["responses"]["Refused429"];
+            500: components["responses"]["Refused500"];
+            502: components["responses"]["Refused502"];
+            503: components["responses"]["Refused503"];
+        };
+    };
     post_sessions_one_time: {
         parameters: {
             query?: never;
@@ -9977,6 +10193,118 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["Collection"];
+                };
+            };
+            400: components["responses"]["Refused400"];
+            401: components["responses"]["Refused401"];
+            403: components["responses"]["Refused403"];
+            404: components["responses"]["Refused404"];
+            405: components["responses"]["Refused405"];
+            409: components["responses"]["Refused409"];
+            412: components["responses"]["Refused412"];
+            413: components["responses"]["Refused413"];
+            422: components["responses"]["Refused422"];
+            429: components["responses"]["Refused429"];
+            500: components["responses"]["Refused500"];
+            502: components["responses"]["Refused502"];
+            503: components["responses"]["Refused503"];
+        };
+    };
+    get_sign_in: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["SignInOptions"];
+                };
+            };
+            400: components["responses"]["Refused400"];
+            401: components["responses"]["Refused401"];
+            403: components["responses"]["Refused403"];
+            404: components["responses"]["Refused404"];
+            405: components["responses"]["Refused405"];
+            409: components["responses"]["Refused409"];
+            412: components["responses"]["Refused412"];
+            413: components["responses"]["Refused413"];
+            422: components["responses"]["Refused422"];
+            429: components["responses"]["Refused429"];
+            500: components["responses"]["Refused500"];
+            502: components["responses"]["Refused502"];
+            503: components["responses"]["Refused503"];
+        };
+    };
+    post_sign_in_by_provider_device: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                provider: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["DeviceAuthorization"];
+                };
+            };
+            400: components["responses"]["Refused400"];
+            401: components["responses"]["Refused401"];
+            403: components["responses"]["Refused403"];
+            404: components["responses"]["Refused404"];
+            405: components["responses"]["Refused405"];
+            409: components["responses"]["Refused409"];
+            412: components["responses"]["Refused412"];
+            413: components["responses"]["Refused413"];
+            422: components["responses"]["Refused422"];
+            429: components["responses"]["Refused429"];
+            500: components["responses"]["Refused500"];
+            502: components["responses"]["Refused502"];
+            503: components["responses"]["Refused503"];
+        };
+    };
+    post_sign_in_by_provider_device_session: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                provider: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                /**
+                 * @example {
+                 *       "device_code": "Ag_EE4MqP6wQtYfKk3HFwnB8Uu0"
+                 *     }
+                 */
+                "application/json": components["schemas"]["DeviceCode"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["DeviceSession"];
                 };
             };
             400: components["responses"]["Refused400"];
