@@ -28,7 +28,7 @@ from kit.database.engine import Database
 log = logging.getLogger(__name__)
 
 
-class Refusal(StrEnum):
+class SignInRefusal(StrEnum):
     """Why somebody cannot sign in through a provider; pages get it in the query."""
 
     CANCELLED = "cancelled"
@@ -50,20 +50,21 @@ class Refusal(StrEnum):
 
 
 REASONS = {
-    Refusal.CANCELLED: "The sign-in was cancelled, or the provider refused it.",
-    Refusal.EXPIRED: "This sign-in is too old or was started in another browser. Start again.",
-    Refusal.INVALID: "The provider's answer is not valid. Start again; if it happens again, ask "
-    "whoever runs this server to look at its log.",
-    Refusal.UNAVAILABLE: "The provider cannot be reached now. Try again in a moment.",
-    Refusal.EMAIL_IN_USE: "Your e-mail address has an account here that does not belong to this "
-    "provider. Sign in to it with its password.",
-    Refusal.EMAIL_NOT_ALLOWED: "This server accepts only verified e-mail addresses of certain "
-    "domains, and yours is not one.",
-    Refusal.NO_GROUP: "None of your groups may use this server. Ask whoever manages them.",
-    Refusal.NO_ACCOUNT: "You have no account here, and this provider does not open one. Ask an "
-    "administrator of this server.",
-    Refusal.DISABLED: "This account is disabled. Ask an administrator of this server to enable it.",
-    Refusal.BUSY: "Too many sign-ins from this address. Try again in a minute.",
+    SignInRefusal.CANCELLED: "The sign-in was cancelled, or the provider refused it.",
+    SignInRefusal.EXPIRED: "This sign-in is too old, or began in another browser. Start again.",
+    SignInRefusal.INVALID: "The provider's answer is not valid. Start again; if it happens again, "
+    "ask whoever runs this server to look at its log.",
+    SignInRefusal.UNAVAILABLE: "The provider cannot be reached now. Try again in a moment.",
+    SignInRefusal.EMAIL_IN_USE: "Your e-mail address has an account here that does not belong to "
+    "this provider. Sign in to it with its password.",
+    SignInRefusal.EMAIL_NOT_ALLOWED: "This server accepts only verified e-mail addresses of "
+    "certain domains, and yours is not one.",
+    SignInRefusal.NO_GROUP: "None of your groups may use this server. Ask whoever manages them.",
+    SignInRefusal.NO_ACCOUNT: "You have no account here, and this provider does not open one. Ask "
+    "an administrator of this server.",
+    SignInRefusal.DISABLED: "This account is disabled. Ask an administrator of this server to "
+    "enable it.",
+    SignInRefusal.BUSY: "Too many sign-ins from this address. Try again in a minute.",
 }
 """Each refusal as a message to users."""
 
@@ -71,7 +72,7 @@ REASONS = {
 class Refused(Exception):
     """Somebody cannot sign in."""
 
-    def __init__(self, refusal: Refusal) -> None:
+    def __init__(self, refusal: SignInRefusal) -> None:
         super().__init__(refusal)
         self.refusal = refusal
 
@@ -119,7 +120,7 @@ class Identities:
                 await self._database.lock(session, ADMINISTRATORS)
             row, created = await self._account(session, provider, person)
             if row.disabled_at is not None:
-                raise Refused(Refusal.DISABLED)
+                raise Refused(SignInRefusal.DISABLED)
             revoked = await self._apply(session, provider, row, scopes) or created
             pair = await self._sessions.start(
                 session,
@@ -140,7 +141,7 @@ class Identities:
         if known is not None:
             row = await repository.lock_account(session, known.account)
             if row is None:
-                raise Refused(Refusal.NO_ACCOUNT)
+                raise Refused(SignInRefusal.NO_ACCOUNT)
             return row, False
         same = await repository.account_by_email(session, person.email) if person.email else None
         if same is not None:
@@ -159,7 +160,7 @@ class Identities:
             session.add(self._audit.entry(action, actor=row.id, account=row.id))
             await session.flush()
         else:
-            raise Refused(Refusal.NO_ACCOUNT)
+            raise Refused(SignInRefusal.NO_ACCOUNT)
         session.add(
             IdentityRow(
                 issuer=person.issuer,
@@ -185,7 +186,7 @@ class Identities:
         allowed = provider.link_verified_email and person.email_verified
         row = await repository.lock_account(session, account) if allowed else None
         if row is None:
-            raise Refused(Refusal.EMAIL_IN_USE)
+            raise Refused(SignInRefusal.EMAIL_IN_USE)
         row.password = ""
         await repository.end_sessions(session, row.id, self._clock.now())
         await repository.delete_keys(session, row.id)
@@ -231,7 +232,7 @@ def granted_scopes(provider: ProviderSettings, person: Person) -> frozenset[Scop
         return None
     granted = [scopes for group, scopes in provider.groups.items() if group in person.groups]
     if not granted:
-        raise Refused(Refusal.NO_GROUP)
+        raise Refused(SignInRefusal.NO_GROUP)
     return frozenset[Scope]().union(*granted)
 
 
@@ -239,7 +240,7 @@ def _check_domain(provider: ProviderSettings, person: Person) -> None:
     domain = person.email.rpartition("@")[2]
     allowed = {each.casefold() for each in provider.email_domains}
     if allowed and not (person.email_verified and domain in allowed):
-        raise Refused(Refusal.EMAIL_NOT_ALLOWED)
+        raise Refused(SignInRefusal.EMAIL_NOT_ALLOWED)
 
 
 def _placeholder(provider: ProviderSettings, person: Person) -> str:

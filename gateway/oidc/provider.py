@@ -56,7 +56,7 @@ class Unsupported(Exception):
     """The provider does not offer what was asked for."""
 
 
-class Metadata(BaseModel):
+class DiscoveryDocument(BaseModel):
     """The part of a provider's discovery document that is used."""
 
     model_config = ConfigDict(extra="ignore", frozen=True)
@@ -115,7 +115,7 @@ class Person:
     id_token: str
 
 
-class Provider:
+class IdentityProvider:
     """One provider.
 
     Parameters
@@ -130,13 +130,13 @@ class Provider:
         self.settings = settings
         self._client = client
         self._clock = clock
-        self._metadata: Metadata | None = None
+        self._metadata: DiscoveryDocument | None = None
         self._metadata_at = 0.0
         self._keys: tuple[Jwk, ...] = ()
         self._keys_at: float | None = None
         self._lock = asyncio.Lock()
 
-    async def metadata(self) -> Metadata:
+    async def metadata(self) -> DiscoveryDocument:
         """Return the discovery document, at most an hour old while the provider answers.
 
         Raises
@@ -250,9 +250,9 @@ class Provider:
 
     async def _person(self, tokens: _Tokens, *, nonce: str | None) -> Person:
         claims = dict(await self._verified(tokens.id_token, nonce))
-        wanted = {"email"} | ({self.settings.groups_claim} if self.settings.groups else set())
+        needed = {"email"} | ({self.settings.groups_claim} if self.settings.groups else set())
         endpoint = (await self.metadata()).userinfo_endpoint
-        if wanted - claims.keys() and endpoint is not None:
+        if needed - claims.keys() and endpoint is not None:
             more = await self._json(
                 "GET", endpoint, headers={"Authorization": f"Bearer {tokens.access_token}"}
             )
@@ -306,11 +306,11 @@ class Provider:
                 self._keys_at = now
             return self._keys
 
-    async def _discover(self) -> Metadata:
+    async def _discover(self) -> DiscoveryDocument:
         issuer = self.settings.issuer
         document = await self._json("GET", f"{issuer.rstrip('/')}/.well-known/openid-configuration")
         try:
-            metadata = Metadata.model_validate(document)
+            metadata = DiscoveryDocument.model_validate(document)
         except ValidationError as error:
             raise ProviderUnavailable("its discovery document cannot be read") from error
         if metadata.issuer != issuer:

@@ -1,4 +1,4 @@
-"""Settings of OpenID Connect providers."""
+"""Settings of identity providers: servers of OpenID Connect that people sign in with."""
 
 from typing import Annotated, Self
 from urllib.parse import urlsplit

@@ -29,12 +29,12 @@ from gateway import repository
 from gateway.audit import AuditLog
 from gateway.authenticator import digest
 from gateway.limits import Limits
-from gateway.oidc.identities import REASONS, Identities, Refusal, Refused
+from gateway.oidc.identities import REASONS, Identities, Refused, SignInRefusal
 from gateway.oidc.provider import (
     TIMEOUT,
     DeviceWait,
+    IdentityProvider,
     Person,
-    Provider,
     ProviderRefused,
     ProviderUnavailable,
     Unsupported,
@@ -57,7 +57,7 @@ _PATH = re.compile(r"/(?![/\\])[^\\\x00-\x20\x7f]*")
 
 
 @dataclass(frozen=True, slots=True)
-class Started:
+class AuthorizationStart:
     """An authorization request, to be sent to the provider by the browser."""
 
     url: str
@@ -66,13 +66,13 @@ class Started:
 
 
 @dataclass(frozen=True, slots=True)
-class Finished:
+class AuthorizationOutcome:
     """A finished authorization request."""
 
     return_to: str
     """The path that the browser came from; `/` if the request is unknown."""
     tokens: TokenPair | None
-    refusal: Refusal | None = None
+    refusal: SignInRefusal | None = None
 
 
 class ProviderSignIn:
@@ -101,7 +101,7 @@ class ProviderSignIn:
             for _ in settings.identity_providers[:1]
         ]
         self._providers = {
-            each.id: Provider(each, self._clients[0], clock=clock)
+            each.id: IdentityProvider(each, self._clients[0], clock=clock)
             for each in settings.identity_providers
         }
 
@@ -122,7 +122,7 @@ class ProviderSignIn:
 
     async def start(
         self, provider_id: str, *, return_to: str, browser: str | None, address: str
-    ) -> Started:
+    ) -> AuthorizationStart:
         """Store an authorization request and return where to send the browser.
 
         Parameters
@@ -159,7 +159,7 @@ class ProviderSignIn:
             )
         except ProviderUnavailable as error:
             log.warning("%s: %s", provider_id, error)
-            raise Refused(Refusal.UNAVAILABLE) from error
+            raise Refused(SignInRefusal.UNAVAILABLE) from error
         async with self._database.transaction() as session:
             session.add(
                 AuthorizationRow(
@@ -172,7 +172,7 @@ class ProviderSignIn:
                     expires=self._clock.now() + LIFE,
                 )
             )
-        return Started(url, browser)
+        return AuthorizationStart(url, browser)
 
     async def finish(
         self,
@@ -183,7 +183,7 @@ class ProviderSignIn:
         issuer: str | None,
         browser: str | None,
         address: str,
-    ) -> Finished:
+    ) -> AuthorizationOutcome:
         """Finish the authorization request of a browser; a refusal is part of the result.
 
         Parameters
@@ -202,7 +202,7 @@ class ProviderSignIn:
         try:
             self._count(address)
         except Refused as refused:
-            return Finished("/", None, refused.refusal)
+            return AuthorizationOutcome("/", None, refused.refusal)
         async with self._database.transaction() as session:
             request = await repository.take_authorization(
                 session,
@@ -212,16 +212,16 @@ class ProviderSignIn:
                 now=self._clock.now(),
             )
         if request is None:
-            return Finished("/", None, Refusal.EXPIRED)
+            return AuthorizationOutcome("/", None, SignInRefusal.EXPIRED)
         try:
             if code is None:
-                raise Refused(Refusal.CANCELLED)
+                raise Refused(SignInRefusal.CANCELLED)
             person = await self._exchange(provider, request, code, issuer)
             pair = await self._identities.sign_in(provider.settings, person)
         except Refused as refused:
             await self._record_failure(provider, refused.refusal)
-            return Finished(request.return_to, None, refused.refusal)
-        return Finished(request.return_to, pair)
+            return AuthorizationOutcome(request.return_to, None, refused.refusal)
+        return AuthorizationOutcome(request.return_to, pair)
 
     async def start_device(self, provider_id: str, *, address: str) -> DeviceAuthorization:
         """Return a device code of a provider.
@@ -272,7 +272,7 @@ class ProviderSignIn:
             raise _device_refused() from error
         except BadToken as error:
             log.warning("security: an invalid ID token of %s: %s", provider_id, error)
-            raise _refused(Refusal.INVALID) from error
+            raise _refused(SignInRefusal.INVALID) from error
         except Refused as refused:
             await self._record_failure(provider, refused.refusal)
             raise _refused(refused.refusal) from None
@@ -294,7 +294,7 @@ class ProviderSignIn:
         return None
 
     async def _exchange(
-        self, provider: Provider, request: AuthorizationRow, code: str, issuer: str | None
+        self, provider: IdentityProvider, request: AuthorizationRow, code: str, issuer: str | None
     ) -> Person:
         try:
             await provider.check_issuer(issuer)
@@ -306,7 +306,7 @@ class ProviderSignIn:
             )
         except ProviderUnavailable as error:
             log.warning("%s: %s", provider.settings.id, error)
-            raise Refused(Refusal.UNAVAILABLE) from error
+            raise Refused(SignInRefusal.UNAVAILABLE) from error
         except (ProviderRefused, BadToken) as error:
             log.warning(
                 "security: an invalid answer of %s: %s",
@@ -314,9 +314,9 @@ class ProviderSignIn:
                 error,
                 extra={"event": "login.provider.failed"},
             )
-            raise Refused(Refusal.INVALID) from error
+            raise Refused(SignInRefusal.INVALID) from error
 
-    async def _record_failure(self, provider: Provider, refusal: Refusal) -> None:
+    async def _record_failure(self, provider: IdentityProvider, refusal: SignInRefusal) -> None:
         log.warning(
             "security: login through %s failed: %s",
             provider.settings.id,
@@ -329,22 +329,22 @@ class ProviderSignIn:
         try:
             self._limits.sign_in(address)
         except ProblemError:
-            raise Refused(Refusal.BUSY) from None
+            raise Refused(SignInRefusal.BUSY) from None
 
-    def _provider(self, provider_id: str) -> Provider:
+    def _provider(self, provider_id: str) -> IdentityProvider:
         if (provider := self._providers.get(provider_id)) is None:
             raise not_found()
         return provider
 
-    def _redirect_uri(self, provider: Provider) -> str:
+    def _redirect_uri(self, provider: IdentityProvider) -> str:
         return f"{self.public_url}/v1/sign-in/{provider.settings.id}/callback"
 
 
-def _refused(refusal: Refusal) -> ProblemError:
+def _refused(refusal: SignInRefusal) -> ProblemError:
     return ProblemError(ProblemCode.FORBIDDEN, REASONS[refusal])
 
 
-def _unavailable(provider: Provider, error: ProviderUnavailable) -> ProblemError:
+def _unavailable(provider: IdentityProvider, error: ProviderUnavailable) -> ProblemError:
     log.warning("%s: %s", provider.settings.id, error)
     return ProblemError(
         ProblemCode.UNAVAILABLE,
@@ -353,7 +353,7 @@ def _unavailable(provider: Provider, error: ProviderUnavailable) -> ProblemError
     )
 
 
-def _without_device_codes(provider: Provider) -> ProblemError:
+def _without_device_codes(provider: IdentityProvider) -> ProblemError:
     return ProblemError(
         ProblemCode.CONFLICT,
         f"{provider.settings.name} offers no device codes to this server. Sign in on the server's "

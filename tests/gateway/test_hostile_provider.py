@@ -15,7 +15,7 @@ from cryptography.hazmat.primitives.asymmetric.padding import PKCS1v15
 from cryptography.hazmat.primitives.asymmetric.utils import decode_dss_signature
 from pydantic import SecretStr, ValidationError
 
-from gateway.oidc.provider import Person, Provider, ProviderRefused, ProviderUnavailable
+from gateway.oidc.provider import IdentityProvider, Person, ProviderRefused, ProviderUnavailable
 from gateway.oidc.settings import ProviderSettings
 from kit.auth.tokens import BadToken
 from tests.gateway.gateway_harness import ShiftedClock
@@ -96,11 +96,11 @@ class Acme:
     def count(self, path: str) -> int:
         return sum(request.url.path == path for request in self.calls)
 
-    def provider(self, **changed: Any) -> Provider:
+    def provider(self, **changed: Any) -> IdentityProvider:
         own: Json = {"id": "acme", "name": "Acme", "issuer": ISSUER, "client_id": CLIENT}
         settings = ProviderSettings(**own | {"client_secret": SecretStr("a secret: 1")} | changed)
         client = httpx.AsyncClient(transport=httpx.MockTransport(self._answer))
-        return Provider(settings, client, clock=self.clock)
+        return IdentityProvider(settings, client, clock=self.clock)
 
     async def sign_in(self, id_token: str | None = None, **changed: Any) -> Person:
         """Sign in with a token, by default a good one."""

@@ -91,7 +91,9 @@ class Browser:
                 return response.text
             fields = {
                 name: value
-                for tag in re.findall(r"<(?:input|button)[^>]*>", form[2] + _beside(response.text))
+                for tag in re.findall(
+                    r"<(?:input|button)[^>]*>", form[2] + _outer_buttons(response.text)
+                )
                 if (name := _attribute(tag, "name"))
                 for value in (_attribute(tag, "value"),)
             }
@@ -103,7 +105,7 @@ class Browser:
             )
 
 
-def _beside(text: str) -> str:
+def _outer_buttons(text: str) -> str:
     """Return the buttons that belong to a form by its id."""
     return "".join(re.findall(r'<button[^>]*form="[^"]+"[^>]*>', text))
 

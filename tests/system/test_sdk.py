@@ -360,28 +360,20 @@ CASES: dict[str, Case] = {
     "uploads.get": lambda c, w: c.uploads.get(w.upload),
     "usage.get": lambda c, w: c.usage.get(),
 }
+ANONYMOUS = ("create", "create_with_code", "create_with_device", "options", "start_device")
 OF_SESSIONS = frozenset(
     name
     for name in CASES
     if name.startswith(("keys.", "invitations.", "admin.", "account.", "sessions."))
-) - {
-    *("account.create", "sessions.create", "sessions.create_with_code", "sessions.options"),
-    *("sessions.create_with_device", "sessions.start_device"),
-}
+) - {"account.create", *(f"sessions.{name}" for name in ANONYMOUS)}
 """What no API key allows."""
 DESTRUCTIVE = frozenset(
-    {
-        *("account.change_password", "account.delete"),
-        *("sessions.delete", "sessions.log_out", "sessions.refresh"),
-    }
+    {f"sessions.{name}" for name in ("delete", "log_out", "refresh")}
+    | {"account.change_password", "account.delete"}
 )
 """What ends or changes the session that it is called with."""
-NOT_FOUND = frozenset(
-    {
-        *("jobs.preview", "admin.replay_dead_letter"),
-        *("sessions.create_with_device", "sessions.start_device"),
-    }
-)
+NO_PROVIDER = frozenset({"sessions.create_with_device", "sessions.start_device"})
+NOT_FOUND = NO_PROVIDER | {"jobs.preview", "admin.replay_dead_letter"}
 """A job that has ended has no previews, this server has no provider to sign in with, and no dead
 letters, since its events all can be read: that the right thing was asked for is enough."""
 
