@@ -72,7 +72,7 @@ class DiscoveryDocument(BaseModel):
     authorization_response_iss_parameter_supported: bool = False
 
 
-class Device(BaseModel):
+class DeviceAnswer(BaseModel):
     """Answer of the device authorization endpoint (RFC 8628, section 3.2)."""
 
     model_config = ConfigDict(extra="ignore", frozen=True)
@@ -202,7 +202,7 @@ class IdentityProvider:
         }
         return await self._person(await self._token(form), nonce=nonce)
 
-    async def start_device(self) -> Device:
+    async def start_device(self) -> DeviceAnswer:
         """Ask for a device code.
 
         Raises
@@ -216,7 +216,7 @@ class IdentityProvider:
             raise Unsupported
         answer = await self._post(endpoint, {"scope": " ".join(self.settings.scopes)})
         try:
-            return Device.model_validate(answer)
+            return DeviceAnswer.model_validate(answer)
         except ValidationError as error:
             raise ProviderUnavailable("its device code cannot be read") from error
 
