@@ -19,6 +19,7 @@ from cryptography.hazmat.primitives.asymmetric import rsa
 from deploy.servers.base import Launch
 from deploy.servers.processes import Running, alive, kill, spawn, stop
 from deploy.servers.state import free_ports
+from deploy.tools.build import HERE as TOOLS
 from deploy.tools.build import PROGRAMS, built
 from tests.support.running_server import eventually
 
@@ -188,6 +189,7 @@ class Cluster:
             "kwok",
             *(f"--kubeconfig={self.kubeconfig('admin')}", "--node-ip=127.0.0.1"),
             *("--cidr=10.200.0.0/16", "--manage-nodes-with-label-selector=type=kwok"),
+            *(f"--config={stage}" for stage in kwok_stages()),
         )
 
     def _answers(self, path: str) -> bool:
@@ -197,6 +199,22 @@ class Cluster:
             return self.http.get(path).is_success
         except httpx.TransportError:
             return False
+
+
+def kwok_stages() -> Iterator[Path]:
+    """Yield the files of kwok's module that say how nodes and pods come and go: at once."""
+    listed = subprocess.run(
+        ("go", "list", "-m", "-f", "{{.Dir}}", PROGRAMS["kwok"].module),
+        cwd=TOOLS / PROGRAMS["kwok"].folder,
+        capture_output=True,
+        check=True,
+        text=True,
+    )
+    stages = Path(listed.stdout.strip()) / "kustomize" / "stage"
+    for folder in ("node/fast", "node/heartbeat-with-lease", "pod/fast"):
+        for path in sorted((stages / folder).glob("*.yaml")):
+            if "kind: Stage" in path.read_text(encoding="utf-8"):
+                yield path
 
 
 @contextmanager
