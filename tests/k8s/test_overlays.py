@@ -1,10 +1,6 @@
 """Every overlay on a real control plane: it is accepted, runs, lands, scales, drains, upgrades."""
 
-import subprocess
-import tarfile
 from collections.abc import Iterator
-from io import BytesIO
-from pathlib import Path
 
 import pytest
 
@@ -194,43 +190,3 @@ def test_a_drain_leaves_two_of_three_replicas(overlay: str, cluster: Cluster) ->
         for name in ("cpu-a", "cpu-b"):
             cluster.kubectl("uncordon", name)
     settle(cluster, lambda: rolled_out(cluster), what="all replicas")
-
-
-def test_an_upgrade_from_the_previous_manifests_rolls_out(
-    cluster: Cluster, definitions: None, tmp_path: Path
-) -> None:
-    previous = previous_manifests(tmp_path)
-    try:
-        cluster.kubectl("create", "-f", "-", stdin=as_text(NODES["production"]))
-        cluster.kubectl("create", "-f", "-", stdin=as_text([volume("one"), volume("two")]))
-        if "kind: Namespace\n" not in previous:
-            cluster.kubectl("create", "namespace", NAMESPACE)
-        cluster.apply(previous)
-        settle(cluster, lambda: rolled_out(cluster), what="the previous rollout")
-        # A job cannot change; deploy/k8s/README.md says so.
-        cluster.kubectl("delete", "job", "-l", f"{NAME}=weights", "-n", NAMESPACE)
-        cluster.apply(render_text(OVERLAYS / "production"))
-        settle(cluster, lambda: rolled_out(cluster), what="the upgrade")
-        settle(
-            cluster,
-            lambda: all(len(pods) <= 3 for pods in live(cluster).values()),
-            what="the end of the old pods",
-        )
-    finally:
-        remove(cluster)
-
-
-def previous_manifests(folder: Path) -> str:
-    """Return the production overlay of the commit before the last that changed deploy/k8s."""
-
-    def git(*arguments: str) -> bytes:
-        return subprocess.run(
-            ("git", *arguments), cwd=ROOT, capture_output=True, check=False
-        ).stdout
-
-    commits = git("log", "-2", "--format=%H", "--", "deploy/k8s").decode().split()
-    if len(commits) < 2:
-        pytest.skip("not checked: this checkout has no history")
-    with tarfile.open(fileobj=BytesIO(git("archive", commits[1], "deploy/k8s"))) as archive:
-        archive.extractall(folder, filter="data")
-    return render_text(folder / "deploy" / "k8s" / "overlays" / "production")
