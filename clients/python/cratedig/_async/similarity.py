@@ -67,7 +67,8 @@ class AsyncSimilarity(AsyncResource):
         Parameters
         ----------
         like, query_sounds
-            Ids of items and of query sounds, or how much each id counts, -1 to 1; a negative weight subtracts its sound.
+            Ids of items and of query sounds, or how much each id counts, -1 to 1; a negative weight
+            subtracts its sound.
         q
             Filters in the query language.
         dials

@@ -68,7 +68,8 @@ class Similarity(Resource):
         Parameters
         ----------
         like, query_sounds
-            Ids of items and of query sounds, or how much each id counts, -1 to 1; a negative weight subtracts its sound.
+            Ids of items and of query sounds, or how much each id counts, -1 to 1; a negative weight
+            subtracts its sound.
         q
             Filters in the query language.
         dials
