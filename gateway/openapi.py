@@ -48,6 +48,9 @@ EXAMPLES: dict[tuple[str, str], Document] = {
     ("post", "/v1/sessions"): {"email": "ada@example.org", "password": "a long sentence of mine"},
     ("post", "/v1/sessions/one-time"): {"code": "Jm2Xw0c2Q5yJ8rT6uKdPAzHp4W1m7V1bS3mXq0c2Q5y"},
     ("post", "/v1/sessions/refresh"): {"refresh_token": "PAzHp4W1m7V1bS3mXq0c2Q5yJ8rT6uKd"},
+    ("post", "/v1/sign-in/{provider}/device/session"): {
+        "device_code": "Ag_EE4MqP6wQtYfKk3HFwnB8Uu0"
+    },
     ("put", "/v1/account/password"): {
         "current": "a long sentence of mine",
         "new": "another sentence, longer still",
@@ -71,6 +74,14 @@ EXAMPLES: dict[tuple[str, str], Document] = {
         "edits": [{"items": [_ITEM], "add_tags": ["dusty"], "favourite": True, "rating": 4}]
     },
     ("put", "/v1/items/{item}/corrections/{field}"): {"value": 124},
+    ("patch", "/v1/items/{item}/cuts"): {
+        "version": 0,
+        "edits": [{"do": "move", "cut": 3, "start": 44_100}, {"do": "delete", "cut": 7}],
+    },
+    ("post", "/v1/multitracks"): {
+        "name": "Night Drive",
+        "parts": [{"item": _ITEM, "stem": "drums"}],
+    },
     ("post", "/v1/collections"): {"name": "Kicks", "note": "Nothing above 130 BPM."},
     ("patch", "/v1/collections/{collection}"): {"name": "Kicks", "cover": {"item": _ITEM}},
     ("post", "/v1/collections/{collection}/items"): {"items": [_ITEM]},

@@ -12,6 +12,7 @@ from services.library.maps import tables as maps
 from services.library.metadata import METADATA
 from services.library.pipelines import tables as pipelines
 from services.library.query_sounds import tables as query_sounds
+from services.library.recommendations import tables as recommendations
 from services.library.saved_searches import tables as saved_searches
 from services.library.search import tables as search
 from services.library.similarity import tables as similarity
@@ -33,6 +34,7 @@ __all__ = [
     "maps",
     "pipelines",
     "query_sounds",
+    "recommendations",
     "saved_searches",
     "search",
     "similarity",

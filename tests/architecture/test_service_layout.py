@@ -32,7 +32,7 @@ WRITERS = ("mido", "csv", "zlib")
 LIBRARY_PACKAGES = {
     *("routes", "completion", "maintenance", "deletions", "pipelines"),
     *("imports", "maps", "collections", "saved_searches", "search", "similarity", "tags"),
-    "corrections",
+    *("corrections", "cuts", "descriptors", "recommendations"),
     *("teaching", "catalogue", "jobs", "events", "administration", "estimates"),
     "query_sounds",
 }

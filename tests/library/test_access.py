@@ -34,6 +34,8 @@ BODIES: dict[tuple[str, str], Any] = {
     ("post", "/v1/items/edit"): {"edits": [{"items": [UNKNOWN], "rating": 1}]},
     ("post", "/v1/collections"): {"name": "another"},
     ("put", "/v1/items/{item}/corrections/{field}"): {"value": 124},
+    ("patch", "/v1/items/{item}/cuts"): {"version": 0, "edits": [{"do": "reset"}]},
+    ("post", "/v1/multitracks"): {"name": "x", "parts": [{"item": UNKNOWN, "stem": "bass"}]},
     ("patch", "/v1/collections/{collection}"): {"name": "mine now"},
     ("post", "/v1/collections/{collection}/items"): {"items": [UNKNOWN]},
     ("post", "/v1/collections/{collection}/items/move"): {"items": [UNKNOWN]},
@@ -78,6 +80,7 @@ FORGED = [
 NOT_OF_ONE = {
     *("/v1/uploads", "/v1/pipelines", "/v1/items", "/v1/jobs", "/v1/runs", "/v1/tags"),
     *("/v1/duplicates", "/v1/taught-tags", "/v1/saved-searches", "/v1/hidden"),
+    "/v1/recommendations",
 }
 IMPORT = {"provider": "http", "reference": "https://example.org/a.wav"}
 OWN_PUTS = {

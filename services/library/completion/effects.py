@@ -31,6 +31,7 @@ from services.library.catalogue.artifacts import add_files, hold_item, search_te
 from services.library.catalogue.events import emit_item_changed
 from services.library.catalogue.tables import ArtifactRow, ItemRow
 from services.library.catalogue.views import to_input_ref
+from services.library.completion.rendered_cuts import drop_replaced_files
 from services.library.jobs.policy import Policy
 from services.library.jobs.submission import NewJob, create
 from services.library.jobs.tables import JobRow
@@ -206,6 +207,9 @@ async def _set_digest(session: AsyncSession, item: ItemRow, job: JobRow) -> None
     query = select(col(ItemRow.id)).where(
         col(ItemRow.owner) == item.owner, col(ItemRow.sha256) == digest
     )
+    if job.inputs and job.inputs[0]["kind"] != ArtifactKind.ORIGINAL:
+        # The mix of a multitrack has no original of its own.
+        return
     if item.sha256 is None and digest and (await session.scalars(query)).first() is None:
         item.sha256 = digest
 
@@ -224,7 +228,11 @@ def _labels(of_user: Mapping[str, str], tags: Mapping[str, str]) -> dict[str, st
 
 
 _ON_SUCCESS: Mapping[TaskName, Effect] = MappingProxyType(
-    {TaskName.INGEST: _make_ready, TaskName.ANALYSIS: _set_tempo}
+    {
+        TaskName.INGEST: _make_ready,
+        TaskName.ANALYSIS: _set_tempo,
+        TaskName.SLICING: drop_replaced_files,
+    }
 )
 _OTHERWISE: Mapping[TaskName, Effect] = MappingProxyType({TaskName.INGEST: _reject})
 """What tasks do to their item when a job failed, was skipped or was cancelled."""

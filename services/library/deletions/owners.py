@@ -26,6 +26,10 @@ from services.library.jobs.transitions import ATTEMPT_GARBAGE_AFTER, discard_all
 from services.library.maps.tables import MapPartRow, MapRow
 from services.library.pipelines.tables import PipelineRow, RunRow
 from services.library.query_sounds.tables import QuerySoundRow
+from services.library.recommendations.tables import (
+    RecommendationDismissalRow,
+    RecommendationListRow,
+)
 from services.library.saved_searches.tables import SavedSearchRevisionRow, SavedSearchRow
 from services.library.search.documents import delete_documents
 from services.library.search.tables import SearchDocumentRow, SearchRevisionRow
@@ -99,6 +103,16 @@ def _left(owner: OwnerId) -> tuple[tuple[Any, Any, tuple[Any, ...]], ...]:
             CollectionItemRow,
             col(CollectionItemRow.item),
             (col(CollectionItemRow.collection).in_(of_collections),),
+        ),
+        (
+            RecommendationListRow,
+            col(RecommendationListRow.id),
+            (col(RecommendationListRow.owner) == owner,),
+        ),
+        (
+            RecommendationDismissalRow,
+            col(RecommendationDismissalRow.item),
+            (col(RecommendationDismissalRow.owner) == owner,),
         ),
         (MapPartRow, col(MapPartRow.map), (col(MapPartRow.map).in_(of_maps),)),
         (MapRow, col(MapRow.id), (of_it[MapRow],)),

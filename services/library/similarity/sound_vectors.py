@@ -39,6 +39,8 @@ UNCOMPARED = "uncompared sounds"
 """`Database.listen` gives the event of sounds that wait to be compared."""
 UNPROPOSED = "unproposed sounds"
 """`Database.listen` gives the event of sounds that taught tags were not applied to."""
+UNSCORED = "unscored sounds"
+"""`Database.listen` gives the event of what recommendations have to be computed with."""
 
 
 class BadVector(ValueError):
@@ -152,6 +154,7 @@ class SoundVectors:
                 "duplicates": None,
                 "compared": False,
                 "proposed": False,
+                "scored": False,
             }
             for item, sound in sorted(known.items())
         ]
@@ -161,6 +164,7 @@ class SoundVectors:
         )
         notify_on_commit(session, UNCOMPARED)
         notify_on_commit(session, UNPROPOSED)
+        notify_on_commit(session, UNSCORED)
         report(session, SOUNDS_DESCRIBED, owner)
 
     async def remove(self, session: AsyncSession, owner: str, items: Collection[str]) -> None:

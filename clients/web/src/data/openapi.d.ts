@@ -205,28 +205,6 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
-    "/v1/admin/jobs": {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        /**
-         * Jobs
-         * @description List jobs of all accounts, at most 200: waiting and running ones the oldest first.
-         *
-         *     Failed ones are those of the last day, the newest first.
-         */
-        get: operations["get_admin_jobs"];
-        put?: never;
-        post?: never;
-        delete?: never;
-        options?: never;
-        head?: never;
-        patch?: never;
-        trace?: never;
-    };
     "/v1/admin/models": {
         parameters: {
             query?: never;
@@ -1468,54 +1446,6 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
-    "/v1/query-sounds": {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        get?: never;
-        put?: never;
-        /**
-         * Create
-         * @description Make a query sound of an open upload: a sound to search by that is not kept.
-         *
-         *     It has at most 30 s and 32 MiB, becomes no item, takes no storage and is removed within the
-         *     hour. An account has at most 20; the oldest is removed when another is added. A repeated
-         *     request returns the same query sound.
-         */
-        post: operations["post_query_sounds"];
-        delete?: never;
-        options?: never;
-        head?: never;
-        patch?: never;
-        trace?: never;
-    };
-    "/v1/query-sounds/{sound}": {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        /**
-         * Get
-         * @description Return a query sound; search by it once it is `ready`.
-         */
-        get: operations["get_query_sounds_by_sound"];
-        put?: never;
-        post?: never;
-        /**
-         * Delete
-         * @description Remove a query sound before it expires.
-         */
-        delete: operations["delete_query_sounds_by_sound"];
-        options?: never;
-        head?: never;
-        patch?: never;
-        trace?: never;
-    };
     "/v1/runs": {
         parameters: {
             query?: never;
@@ -1681,30 +1611,6 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
-    "/v1/search/descriptors": {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        /**
-         * Descriptors
-         * @description Return what is known and measured of every item that a search finds, as one file.
-         *
-         *     It has a row for each item in the order in which they were added, with its vector and the
-         *     version of what made the vector. Text columns, units and the search are in the file's
-         *     manifest.
-         */
-        get: operations["get_search_descriptors"];
-        put?: never;
-        post?: never;
-        delete?: never;
-        options?: never;
-        head?: never;
-        patch?: never;
-        trace?: never;
-    };
     "/v1/search/similar": {
         parameters: {
             query?: never;
@@ -1716,10 +1622,9 @@ export interface paths {
         put?: never;
         /**
          * Search
-         * @description Return the items that sound most like several items or query sounds together.
+         * @description Return the items that sound most like several items together.
          *
-         *     Each counts with its weight; a negative weight subtracts its sound. `dials` say how much
-         *     each aspect counts in the distance.
+         *     Each item counts with its weight; a negative weight subtracts its sound.
          */
         post: operations["post_search_similar"];
         delete?: never;
@@ -1749,6 +1654,26 @@ export interface paths {
          * @description Log out everywhere: end every session of the account at once.
          */
         delete: operations["delete_sessions"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/sessions/logout": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Log Out
+         * @description Log out everywhere, and return the address at which the provider's own session ends.
+         */
+        post: operations["post_sessions_logout"];
+        delete?: never;
         options?: never;
         head?: never;
         patch?: never;
@@ -1818,6 +1743,69 @@ export interface paths {
          *     A repeated request changes nothing.
          */
         post: operations["post_shared"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/sign-in": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Show Options
+         * @description Return how people can sign in to this server: passwords, and OpenID Connect providers.
+         */
+        get: operations["get_sign_in"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/sign-in/{provider}/device": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Start Device
+         * @description Begin to sign in with a device code, for programs without a browser (RFC 8628).
+         *
+         *     Show the user `user_code` and `verification_uri`, then ask for the session every `interval`
+         *     seconds.
+         */
+        post: operations["post_sign_in_by_provider_device"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/sign-in/{provider}/device/session": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Poll Device
+         * @description Return the session of a device code once the user has signed in.
+         */
+        post: operations["post_sign_in_by_provider_device_session"];
         delete?: never;
         options?: never;
         head?: never;
@@ -2223,7 +2211,7 @@ export interface components {
             /**
              * Has Password
              * @description False for an account that was created on the server's own machine: its owner logs in with
-             *     one-time codes until a password is set, with `current` empty.
+             *     one-time codes until a password is set, with `current` empty. False too if `provider` is set.
              * @default true
              */
             has_password?: boolean;
@@ -2231,6 +2219,12 @@ export interface components {
             id: string;
             /** Name */
             name: string;
+            /**
+             * Provider
+             * @description Name of the OpenID Connect provider that the account signs in with; its password is there.
+             *     Only `GET /v1/account` says so.
+             */
+            provider?: string | null;
         };
         /**
          * AccountChange
@@ -2328,7 +2322,7 @@ export interface components {
             /**
              * Has Password
              * @description False for an account that was created on the server's own machine: its owner logs in with
-             *     one-time codes until a password is set, with `current` empty.
+             *     one-time codes until a password is set, with `current` empty. False too if `provider` is set.
              * @default true
              */
             has_password?: boolean;
@@ -2349,6 +2343,12 @@ export interface components {
             /** Name */
             name: string;
             /**
+             * Provider
+             * @description Name of the OpenID Connect provider that the account signs in with; its password is there.
+             *     Only `GET /v1/account` says so.
+             */
+            provider?: string | null;
+            /**
              * Quota
              * @description Its own limit; null if the server's default applies.
              */
@@ -2359,51 +2359,6 @@ export interface components {
              */
             stored?: number | null;
         };
-        /**
-         * AdminJob
-         * @description A job of any account, without what it works on.
-         */
-        AdminJob: {
-            /** Account */
-            account: string;
-            /**
-             * Attempt
-             * @description Claims so far that were not given back.
-             */
-            attempt: number;
-            /**
-             * Crashes
-             * @description How often it ended the process that ran it.
-             */
-            crashes: number;
-            /** Finished */
-            finished?: string | null;
-            /** Id */
-            id: string;
-            priority: components["schemas"]["Priority"];
-            /**
-             * Queued
-             * Format: date-time
-             */
-            queued: string;
-            /** @description Why it failed. */
-            reason?: components["schemas"]["Reason"] | null;
-            /** Started */
-            started?: string | null;
-            state: components["schemas"]["AdminJobState"];
-            task: components["schemas"]["TaskName"];
-            /**
-             * Worker
-             * @description Who runs it, or ran it last.
-             */
-            worker?: string | null;
-        };
-        /**
-         * AdminJobState
-         * @description The states by which administrators list jobs.
-         * @enum {string}
-         */
-        AdminJobState: "queued" | "running" | "failed";
         /**
          * AnsweredItem
          * @description An item with the owner's answer.
@@ -2508,7 +2463,7 @@ export interface components {
          * @description What an entry of the audit log records.
          * @enum {string}
          */
-        AuditAction: "account.created" | "account.deleted" | "account.disabled" | "account.enabled" | "admin.granted" | "admin.revoked" | "admin.read" | "dead_letter.replayed" | "invitation.created" | "invitation.revoked" | "item.deleted" | "key.created" | "key.deleted" | "one_time_link.created" | "password.changed" | "password.cleared" | "quota.changed" | "sign_in.succeeded" | "sign_in.failed" | "sign_out" | "token.reused";
+        AuditAction: "account.created" | "account.deleted" | "account.disabled" | "account.enabled" | "admin.granted" | "admin.revoked" | "admin.read" | "dead_letter.replayed" | "identity.linked" | "invitation.created" | "invitation.revoked" | "item.deleted" | "key.created" | "key.deleted" | "one_time_link.created" | "password.changed" | "password.cleared" | "quota.changed" | "sign_in.succeeded" | "sign_in.failed" | "sign_out" | "token.reused";
         /**
          * AuditEntry
          * @description One entry of the audit log: who did what, when and from where; it never holds a secret.
@@ -2545,7 +2500,7 @@ export interface components {
             at: string;
             /**
              * Detail
-             * @description The new value, such as a quota in bytes.
+             * @description The new value, such as a quota in bytes, or the OpenID Connect provider of a sign-in.
              * @default
              */
             detail?: string;
@@ -2971,11 +2926,58 @@ export interface components {
             topic: string;
         };
         /**
-         * DescriptorFormat
-         * @description The format of a file of descriptors.
+         * DeviceAuthorization
+         * @description A device code of a provider: the user opens the address, and enters the user code there.
+         */
+        DeviceAuthorization: {
+            /**
+             * Device Code
+             * @description The secret to ask for the session with.
+             */
+            device_code: string;
+            /**
+             * Expires In
+             * @description Seconds until the codes expire.
+             */
+            expires_in: number;
+            /**
+             * Interval
+             * @description Minimum seconds between two requests for the session.
+             */
+            interval: number;
+            /** User Code */
+            user_code: string;
+            /** Verification Uri */
+            verification_uri: string;
+            /**
+             * Verification Uri Complete
+             * @description The address with the user code in it, if the provider has one.
+             */
+            verification_uri_complete?: string | null;
+        };
+        /**
+         * DeviceCode
+         * @description Request body to ask for the session of a device code.
+         */
+        DeviceCode: {
+            /** Device Code */
+            device_code: string;
+        };
+        /**
+         * DeviceSession
+         * @description The session of a device code.
+         */
+        DeviceSession: {
+            status: components["schemas"]["DeviceStatus"];
+            /** @description Set once the status is `complete`. */
+            tokens?: components["schemas"]["TokenPair"] | null;
+        };
+        /**
+         * DeviceStatus
+         * @description How far a sign-in with a device code is.
          * @enum {string}
          */
-        DescriptorFormat: "parquet" | "npz";
+        DeviceStatus: "pending" | "slow_down" | "complete";
         /**
          * Download
          * @description A signed URL that returns an artifact's bytes.
@@ -3838,6 +3840,18 @@ export interface components {
             secret: string;
         };
         /**
+         * LoggedOut
+         * @description All sessions of the account have ended.
+         */
+        LoggedOut: {
+            /**
+             * Url
+             * @description Where the provider's own session ends, to be opened in the browser; null if the session was
+             *     not started by a provider, or the provider has no such address.
+             */
+            url?: string | null;
+        };
+        /**
          * Map
          * @description A map of sounds.
          *
@@ -4118,13 +4132,6 @@ export interface components {
         Page_AdminAccount_: {
             /** Items */
             items: components["schemas"]["AdminAccount"][];
-            /** Next */
-            next?: string | null;
-        };
-        /** Page[AdminJob] */
-        Page_AdminJob_: {
-            /** Items */
-            items: components["schemas"]["AdminJob"][];
             /** Next */
             next?: string | null;
         };
@@ -4480,44 +4487,6 @@ export interface components {
             remaining: number;
         };
         /**
-         * QuerySound
-         * @description A sound that is only searched by: it is in no list, and removed within the hour.
-         */
-        QuerySound: {
-            /**
-             * Expires
-             * Format: date-time
-             */
-            expires: string;
-            /** Id */
-            id: string;
-            /** Name */
-            name: string;
-            /**
-             * Reason
-             * @description Why it failed, and what to do.
-             */
-            reason?: string | null;
-            state: components["schemas"]["QuerySoundState"];
-        };
-        /**
-         * QuerySoundCreate
-         * @description Request body to search by an uploaded file without keeping it.
-         */
-        QuerySoundCreate: {
-            /**
-             * Upload
-             * @description An open upload, all parts of which were sent; it is completed by this request.
-             */
-            upload: string;
-        };
-        /**
-         * QuerySoundState
-         * @description The state of a query sound.
-         * @enum {string}
-         */
-        QuerySoundState: "waiting" | "ready" | "failed";
-        /**
          * QueueState
          * @description The position of a queued job in the queue of its task.
          */
@@ -4742,11 +4711,6 @@ export interface components {
             class_confidence?: number | null;
             class_source?: components["schemas"]["ClassSource"] | null;
             /**
-             * Distance
-             * @description From what `like` names, in a search with `like`.
-             */
-            distance?: number | null;
-            /**
              * Favourite
              * @default false
              */
@@ -4885,23 +4849,38 @@ export interface components {
             code: string;
         };
         /**
+         * SignInOptions
+         * @description How people can sign in to this server.
+         */
+        SignInOptions: {
+            /**
+             * Passwords
+             * @description Whether they can sign up and log in with a password.
+             */
+            passwords: boolean;
+            /** Providers */
+            providers: components["schemas"]["SignInProvider"][];
+        };
+        /**
+         * SignInProvider
+         * @description An OpenID Connect provider that people can sign in with.
+         */
+        SignInProvider: {
+            /** Id */
+            id: string;
+            /** Name */
+            name: string;
+        };
+        /**
          * SimilarSound
-         * @description An item that sounds like others.
+         * @description An item that sounds like another.
          */
         SimilarSound: {
-            /** @description Means over the examples with positive weights, by weight. */
+            /** @description Relative to the item with the largest weight. */
             aspects: components["schemas"]["SimilarityAspects"];
-            /**
-             * Distance
-             * @description With dials, the mean that they give; otherwise the distance of the vectors.
-             */
+            /** Distance */
             distance: number;
             hit: components["schemas"]["SearchHit"];
-            /**
-             * Vector Distance
-             * @description 1 − cosine of the vectors, whatever the dials are.
-             */
-            vector_distance: number;
         };
         /**
          * SimilarSounds
@@ -4912,15 +4891,10 @@ export interface components {
             items: components["schemas"]["SimilarSound"][];
             /**
              * Missing
-             * @description Items and query sounds of the request without a vector: not described yet, or silent.
+             * @description Items of the request that have no vector, because tagging has not described them yet.
              * @default []
              */
             missing?: string[];
-            /**
-             * Next
-             * @description The `cursor` of the following page.
-             */
-            next?: string | null;
         };
         /**
          * SimilarityAspects
@@ -4936,7 +4910,7 @@ export interface components {
             envelope?: number | null;
             /**
              * Loudness
-             * @description 24 dB are 1. It has no part in the distance of two vectors.
+             * @description 24 dB are 1. It has no part in the distance.
              */
             loudness?: number | null;
             /**
@@ -4945,61 +4919,18 @@ export interface components {
              */
             pitch?: number | null;
             /**
-             * Rhythm
-             * @description Tempo, where half and double the tempo count as the same: a factor of 1.41 is 1.
-             */
-            rhythm?: number | null;
-            /**
              * Timbre
              * @description Mean of brightness, where 3 octaves are 1, and noisiness, where a difference of 0.5 is 1.
              */
             timbre?: number | null;
         };
         /**
-         * SimilarityDials
-         * @description How much each aspect counts in the distance of two sounds.
-         *
-         *     The distance is the mean, by these weights, of the distance of the vectors (`timbre`) and of
-         *     the differences in `SimilarityAspects`. An aspect that is not measured of the sounds searched by
-         *     is left out; an item of which it is not measured differs by 1 in it.
-         */
-        SimilarityDials: {
-            /**
-             * Envelope
-             * @default 0
-             */
-            envelope?: number;
-            /**
-             * Loudness
-             * @default 0
-             */
-            loudness?: number;
-            /**
-             * Pitch
-             * @default 0
-             */
-            pitch?: number;
-            /**
-             * Rhythm
-             * @default 0
-             */
-            rhythm?: number;
-            /**
-             * Timbre
-             * @description The distance of the vectors, which describe timbre and its course.
-             * @default 1
-             */
-            timbre?: number;
-        };
-        /**
          * SimilarityExample
-         * @description An item or query sound that results should sound like, or should not.
+         * @description An item that results should sound like, or should not.
          */
         SimilarityExample: {
             /** Item */
-            item?: string | null;
-            /** Query Sound */
-            query_sound?: string | null;
+            item: string;
             /**
              * Weight
              * @description A negative weight subtracts the sound.
@@ -5009,26 +4940,11 @@ export interface components {
         };
         /**
          * SimilaritySearch
-         * @description A search for what sounds like several items or query sounds together.
+         * @description A search for what sounds like several items together.
          */
         SimilaritySearch: {
-            /**
-             * Cursor
-             * @description `next` of the page before.
-             */
-            cursor?: string | null;
-            /**
-             * @default {
-             *       "envelope": 0,
-             *       "loudness": 0,
-             *       "pitch": 0,
-             *       "rhythm": 0,
-             *       "timbre": 1
-             *     }
-             */
-            dials?: components["schemas"]["SimilarityDials"];
-            /** Like */
-            like: components["schemas"]["SimilarityExample"][];
+            /** Items */
+            items: components["schemas"]["SimilarityExample"][];
             /**
              * Limit
              * @default 20
@@ -5182,7 +5098,7 @@ export interface components {
          * @description The kind of a subject.
          * @enum {string}
          */
-        SubjectKind: "owner" | "item" | "collection" | "corpus" | "composition" | "query_sound";
+        SubjectKind: "owner" | "item" | "collection" | "corpus" | "composition";
         /**
          * TagAnswer
          * @description Whether an item has a tag.
@@ -6383,43 +6299,6 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["DeadLetter"];
-                };
-            };
-            400: components["responses"]["Refused400"];
-            401: components["responses"]["Refused401"];
-            403: components["responses"]["Refused403"];
-            404: components["responses"]["Refused404"];
-            405: components["responses"]["Refused405"];
-            409: components["responses"]["Refused409"];
-            412: components["responses"]["Refused412"];
-            413: components["responses"]["Refused413"];
-            422: components["responses"]["Refused422"];
-            429: components["responses"]["Refused429"];
-            500: components["responses"]["Refused500"];
-            502: components["responses"]["Refused502"];
-            503: components["responses"]["Refused503"];
-        };
-    };
-    get_admin_jobs: {
-        parameters: {
-            query?: {
-                state?: components["schemas"]["AdminJobState"];
-                task?: components["schemas"]["TaskName"] | null;
-                account?: string | null;
-            };
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        requestBody?: never;
-        responses: {
-            /** @description Successful Response */
-            200: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["Page_AdminJob_"];
                 };
             };
             400: components["responses"]["Refused400"];
@@ -8532,18 +8411,6 @@ export interface operations {
                 q?: string;
                 /** @description Results. */
                 limit?: number;
-                /** @description `next` of the page before. */
-                cursor?: string | null;
-                /** @description How much this aspect counts in the distance, 0 to 1. */
-                timbre?: number;
-                /** @description How much this aspect counts in the distance, 0 to 1. */
-                pitch?: number;
-                /** @description How much this aspect counts in the distance, 0 to 1. */
-                rhythm?: number;
-                /** @description How much this aspect counts in the distance, 0 to 1. */
-                envelope?: number;
-                /** @description How much this aspect counts in the distance, 0 to 1. */
-                loudness?: number;
             };
             header?: never;
             path: {
@@ -9504,119 +9371,6 @@ export interface operations {
             503: components["responses"]["Refused503"];
         };
     };
-    post_query_sounds: {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        requestBody: {
-            content: {
-                /**
-                 * @example {
-                 *       "upload": "01920000-0000-7000-8000-000000000001"
-                 *     }
-                 */
-                "application/json": components["schemas"]["QuerySoundCreate"];
-            };
-        };
-        responses: {
-            /** @description Successful Response */
-            202: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["QuerySound"];
-                };
-            };
-            400: components["responses"]["Refused400"];
-            401: components["responses"]["Refused401"];
-            403: components["responses"]["Refused403"];
-            404: components["responses"]["Refused404"];
-            405: components["responses"]["Refused405"];
-            409: components["responses"]["Refused409"];
-            412: components["responses"]["Refused412"];
-            413: components["responses"]["Refused413"];
-            422: components["responses"]["Refused422"];
-            429: components["responses"]["Refused429"];
-            500: components["responses"]["Refused500"];
-            502: components["responses"]["Refused502"];
-            503: components["responses"]["Refused503"];
-        };
-    };
-    get_query_sounds_by_sound: {
-        parameters: {
-            query?: {
-                /** @description Seconds to wait until it is ready or failed. */
-                wait?: number;
-            };
-            header?: never;
-            path: {
-                sound: string;
-            };
-            cookie?: never;
-        };
-        requestBody?: never;
-        responses: {
-            /** @description Successful Response */
-            200: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["QuerySound"];
-                };
-            };
-            400: components["responses"]["Refused400"];
-            401: components["responses"]["Refused401"];
-            403: components["responses"]["Refused403"];
-            404: components["responses"]["Refused404"];
-            405: components["responses"]["Refused405"];
-            409: components["responses"]["Refused409"];
-            412: components["responses"]["Refused412"];
-            413: components["responses"]["Refused413"];
-            422: components["responses"]["Refused422"];
-            429: components["responses"]["Refused429"];
-            500: components["responses"]["Refused500"];
-            502: components["responses"]["Refused502"];
-            503: components["responses"]["Refused503"];
-        };
-    };
-    delete_query_sounds_by_sound: {
-        parameters: {
-            query?: never;
-            header?: never;
-            path: {
-                sound: string;
-            };
-            cookie?: never;
-        };
-        requestBody?: never;
-        responses: {
-            /** @description Successful Response */
-            204: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content?: never;
-            };
-            400: components["responses"]["Refused400"];
-            401: components["responses"]["Refused401"];
-            403: components["responses"]["Refused403"];
-            404: components["responses"]["Refused404"];
-            405: components["responses"]["Refused405"];
-            409: components["responses"]["Refused409"];
-            412: components["responses"]["Refused412"];
-            413: components["responses"]["Refused413"];
-            422: components["responses"]["Refused422"];
-            429: components["responses"]["Refused429"];
-            500: components["responses"]["Refused500"];
-            502: components["responses"]["Refused502"];
-            503: components["responses"]["Refused503"];
-        };
-    };
     get_runs: {
         parameters: {
             query?: {
@@ -10080,7 +9834,7 @@ export interface operations {
                 in_doubt?: boolean | null;
                 /** @description `2026-05`, `2026-05-01..2026-06-15`, `<2026`; UTC. */
                 created?: string | null;
-                /** @description An item or query sound that results should sound like. */
+                /** @description An item that results should sound like. */
                 like?: string | null;
                 /** @description `relevance`, `created`, `name`, `bpm`, `duration` or, with `like`, `near`; with `-` in front, descending. */
                 sort?: string | null;
@@ -10127,46 +9881,6 @@ export interface operations {
             503: components["responses"]["Refused503"];
         };
     };
-    get_search_descriptors: {
-        parameters: {
-            query?: {
-                /** @description A search in the query language, without `like:`; its order is ignored. */
-                q?: string;
-                format?: components["schemas"]["DescriptorFormat"];
-                /** @description Whether to add the vectors of sounds. */
-                vectors?: boolean;
-            };
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        requestBody?: never;
-        responses: {
-            /** @description Successful Response */
-            200: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/vnd.apache.parquet": string;
-                    "application/zip": string;
-                };
-            };
-            400: components["responses"]["Refused400"];
-            401: components["responses"]["Refused401"];
-            403: components["responses"]["Refused403"];
-            404: components["responses"]["Refused404"];
-            405: components["responses"]["Refused405"];
-            409: components["responses"]["Refused409"];
-            412: components["responses"]["Refused412"];
-            413: components["responses"]["Refused413"];
-            422: components["responses"]["Refused422"];
-            429: components["responses"]["Refused429"];
-            500: components["responses"]["Refused500"];
-            502: components["responses"]["Refused502"];
-            503: components["responses"]["Refused503"];
-        };
-    };
     post_search_similar: {
         parameters: {
             query?: never;
@@ -10178,11 +9892,7 @@ export interface operations {
             content: {
                 /**
                  * @example {
-                 *       "dials": {
-                 *         "pitch": 0.5,
-                 *         "timbre": 1
-                 *       },
-                 *       "like": [
+                 *       "items": [
                  *         {
                  *           "item": "01920000-0000-7000-8000-000000000001",
                  *           "weight": 1
@@ -10281,6 +9991,39 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content?: never;
+            };
+            400: components["responses"]["Refused400"];
+            401: components["responses"]["Refused401"];
+            403: components["responses"]["Refused403"];
+            404: components["responses"]["Refused404"];
+            405: components["responses"]["Refused405"];
+            409: components["responses"]["Refused409"];
+            412: components["responses"]["Refused412"];
+            413: components["responses"]["Refused413"];
+            422: components["responses"]["Refused422"];
+            429: components["responses"]["Refused429"];
+            500: components["responses"]["Refused500"];
+            502: components["responses"]["Refused502"];
+            503: components["responses"]["Refused503"];
+        };
+    };
+    post_sessions_logout: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["LoggedOut"];
+                };
             };
             400: components["responses"]["Refused400"];
             401: components["responses"]["Refused401"];
@@ -10450,6 +10193,118 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["Collection"];
+                };
+            };
+            400: components["responses"]["Refused400"];
+            401: components["responses"]["Refused401"];
+            403: components["responses"]["Refused403"];
+            404: components["responses"]["Refused404"];
+            405: components["responses"]["Refused405"];
+            409: components["responses"]["Refused409"];
+            412: components["responses"]["Refused412"];
+            413: components["responses"]["Refused413"];
+            422: components["responses"]["Refused422"];
+            429: components["responses"]["Refused429"];
+            500: components["responses"]["Refused500"];
+            502: components["responses"]["Refused502"];
+            503: components["responses"]["Refused503"];
+        };
+    };
+    get_sign_in: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["SignInOptions"];
+                };
+            };
+            400: components["responses"]["Refused400"];
+            401: components["responses"]["Refused401"];
+            403: components["responses"]["Refused403"];
+            404: components["responses"]["Refused404"];
+            405: components["responses"]["Refused405"];
+            409: components["responses"]["Refused409"];
+            412: components["responses"]["Refused412"];
+            413: components["responses"]["Refused413"];
+            422: components["responses"]["Refused422"];
+            429: components["responses"]["Refused429"];
+            500: components["responses"]["Refused500"];
+            502: components["responses"]["Refused502"];
+            503: components["responses"]["Refused503"];
+        };
+    };
+    post_sign_in_by_provider_device: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                provider: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["DeviceAuthorization"];
+                };
+            };
+            400: components["responses"]["Refused400"];
+            401: components["responses"]["Refused401"];
+            403: components["responses"]["Refused403"];
+            404: components["responses"]["Refused404"];
+            405: components["responses"]["Refused405"];
+            409: components["responses"]["Refused409"];
+            412: components["responses"]["Refused412"];
+            413: components["responses"]["Refused413"];
+            422: components["responses"]["Refused422"];
+            429: components["responses"]["Refused429"];
+            500: components["responses"]["Refused500"];
+            502: components["responses"]["Refused502"];
+            503: components["responses"]["Refused503"];
+        };
+    };
+    post_sign_in_by_provider_device_session: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                provider: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                /**
+                 * @example {
+                 *       "device_code": "Ag_EE4MqP6wQtYfKk3HFwnB8Uu0"
+                 *     }
+                 */
+                "application/json": components["schemas"]["DeviceCode"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["DeviceSession"];
                 };
             };
             400: components["responses"]["Refused400"];

@@ -6,7 +6,7 @@ from alembic import op
 from kit.database.base import Json, Utc
 
 revision = "0027"
-down_revision = "0025"
+down_revision = "0026"
 
 
 def upgrade() -> None:
