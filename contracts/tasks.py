@@ -90,6 +90,7 @@ TASKS: Mapping[TaskName, Task] = MappingProxyType(
             reads=frozenset({ArtifactKind.ORIGINAL}),
             user_submittable=False,
             starts_item=True,
+            subjects=frozenset({SubjectKind.ITEM, SubjectKind.QUERY_SOUND}),
             # The duration is unknown until the upload is decoded.
             timeout_base=1800.0,
             timeout_min=1800.0,
@@ -117,6 +118,7 @@ TASKS: Mapping[TaskName, Task] = MappingProxyType(
             params=TaggingParams,
             result=TaggingResult,
             accepts_many=True,
+            subjects=frozenset({SubjectKind.ITEM, SubjectKind.QUERY_SOUND}),
             # The time depends on the number of slices more than on the song's duration.
             timeout_base=300.0,
         ),

@@ -97,10 +97,12 @@ EXAMPLES: dict[tuple[str, str], Document] = {
     ("patch", "/v1/saved-searches/{search}"): {"notify": True},
     ("post", "/v1/waveforms"): {"items": [_ITEM]},
     ("post", "/v1/search/similar"): {
-        "items": [{"item": _ITEM, "weight": 1.0}],
+        "like": [{"item": _ITEM, "weight": 1.0}],
+        "dials": {"timbre": 1.0, "pitch": 0.5},
         "q": "class:snare len:<0.5",
         "limit": 10,
     },
+    ("post", "/v1/query-sounds"): {"upload": _ITEM},
     ("patch", "/v1/taught-tags/{tag}"): {"threshold": 0.8, "applies_to_new": False},
     ("post", "/v1/taught-tags/{tag}/answers"): {"answers": [{"item": _ITEM, "answer": "yes"}]},
     ("post", "/v1/taught-tags/{tag}/proposals/confirm"): {"items": [_ITEM]},

@@ -137,7 +137,7 @@ def handle(params: IngestParams, job: Job, engine: Engine) -> IngestResult:
     tags = engine.run_tag_reader(upload, folder=_folder(job))
     return IngestResult(
         audio=done.audio,
-        kind=job.item.declared or _judge(done.audio.duration),
+        kind=_kind(job, done.audio.duration),
         source=SourceFormat(
             container=upload.sniffed.container,
             codec=done.decoder_report.codec,
@@ -155,9 +155,7 @@ def handle(params: IngestParams, job: Job, engine: Engine) -> IngestResult:
         tag_encoding=tags.encoding,
         raw_tags={name: base64.b64encode(part) for name, part in tags.raw.items()},
         remarks=tuple(_remarks(done, upload, scaled=gain != 1.0)),
-        stated=read_stated(
-            upload, name=job.item.name, tags=tags.texts, duration=done.audio.duration
-        ),
+        stated=read_stated(upload, name=_name(job), tags=tags.texts, duration=done.audio.duration),
     )
 
 
@@ -265,6 +263,17 @@ def _remarks(done: DecodedUpload, upload: UploadedFile, *, scaled: bool) -> Iter
         yield Remark.SILENT
     if done.decoder_report.streams > 1:
         yield Remark.FIRST_OF_MANY
+
+
+def _kind(job: Job, duration: Seconds) -> ItemKind:
+    """Return the kind that an item was declared as; what is only searched by is a sample."""
+    if job.item_facts is None:
+        return ItemKind.SAMPLE
+    return job.item_facts.declared or _judge(duration)
+
+
+def _name(job: Job) -> str:
+    return "" if job.item_facts is None else job.item_facts.name
 
 
 def _judge(duration: Seconds) -> ItemKind:

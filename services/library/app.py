@@ -19,7 +19,7 @@ from kit.http.app import create_app, guarded
 from kit.http.health import Ready, health_routes
 from kit.platform import ServicePlatform
 from kit.service import Background, HttpApp
-from services.library.catalogue.changes import ITEM_CHANGED, LICENCE_CHANGED
+from services.library.catalogue.changes import ITEM_CHANGED, LICENCE_CHANGED, RATED
 from services.library.catalogue.hiding import VISIBILITY_CHANGED
 from services.library.catalogue.search_limits import Turns
 from services.library.catalogue.uploads import Uploads
@@ -44,6 +44,15 @@ from services.library.maps.computing import MapLayouts
 from services.library.maps.layout_process import LayoutProcess
 from services.library.maps.placing import Placer
 from services.library.maps.staleness import mark_maps_of_collections, mark_maps_of_owners
+from services.library.query_sounds.results import QuerySoundResults, QuerySounds
+from services.library.recommendations.listeners import (
+    outdate_accounts,
+    outdate_collections,
+    outdate_exporters,
+    outdate_owners,
+)
+from services.library.recommendations.lists import RecommendationLists
+from services.library.recommendations.refreshing import ListRefresher
 from services.library.routes.admin import admin_routes
 from services.library.routes.artifacts import artifact_routes
 from services.library.routes.clearance import clearance_routes
@@ -60,6 +69,8 @@ from services.library.routes.jobs import job_routes
 from services.library.routes.maps import map_routes
 from services.library.routes.multitracks import multitrack_routes
 from services.library.routes.pipelines import pipeline_routes
+from services.library.routes.query_sounds import query_sound_routes
+from services.library.routes.recommendations import recommendation_routes
 from services.library.routes.runs import run_routes
 from services.library.routes.saved_searches import saved_search_routes
 from services.library.routes.search import search_routes
@@ -115,9 +126,11 @@ _ROUTES: tuple[Callable[[Context], APIRouter], ...] = (
     descriptor_routes,
     saved_search_routes,
     similarity_routes,
+    query_sound_routes,
     teaching_routes,
     map_routes,
     waveform_routes,
+    recommendation_routes,
     admin_routes,
 )
 
@@ -173,6 +186,15 @@ async def build(platform: ServicePlatform, settings: LibrarySettings) -> HttpApp
     uploads = Uploads(
         database, platform.objects, clock=platform.clock, policy=policy, settings=settings
     )
+    searches = Searches(
+        database,
+        clock=platform.clock,
+        max_bytes=settings.search_bytes,
+        at_once=max(1, settings.database_pool // 2),
+        vectors=vectors,
+        proposals=Proposals(database, vectors),
+        saved=saved_queries,
+    )
     threads = ThreadPoolExecutor(IMPORT_THREADS, "imports")
     web = Web(threads, any_address=settings.import_any_address)
     server = Context(
@@ -184,18 +206,11 @@ async def build(platform: ServicePlatform, settings: LibrarySettings) -> HttpApp
         uploads=uploads,
         lookups=Lookups(database, uploads, web, find_providers(), max_pack=settings.pack_bytes),
         deletions=deletions,
-        searches=Searches(
-            database,
-            clock=platform.clock,
-            max_bytes=settings.search_bytes,
-            at_once=max(1, settings.database_pool // 2),
-            vectors=vectors,
-            proposals=Proposals(database, vectors),
-            saved=saved_queries,
-        ),
+        searches=searches,
         item_searches=Turns(max(1, settings.database_pool // 2)),
         vectors=vectors,
         teaching=Teaching(database, vectors, at_once=max(1, settings.database_pool // 4)),
+        recommendations=RecommendationLists(database, searches),
     )
     keys = platform.client(platform.settings.gateway_url)
     reader = TokenReader(HttpKeys(keys), audience=Audience.LIBRARY, clock=platform.clock)
@@ -216,6 +231,7 @@ async def build(platform: ServicePlatform, settings: LibrarySettings) -> HttpApp
     )
     missing_documents = MissingDocuments(database, clock=platform.clock)
     tag_files = TagFiles(database, platform.objects, vectors)
+    query_sounds = QuerySounds(database, platform.objects, clock=platform.clock)
     duplicates = DuplicateFinder(database, vectors)
     tag_applier = TagApplier(database, vectors)
     saved_searches = SavedSearchMatcher(database, server.searches)
@@ -226,6 +242,7 @@ async def build(platform: ServicePlatform, settings: LibrarySettings) -> HttpApp
         max_points=settings.map_points,
         placer=Placer(database, vectors, max_points=settings.map_points),
     )
+    recommendations = ListRefresher(database, vectors, server.searches)
     importer = Importer(
         database,
         platform.objects,
@@ -267,11 +284,13 @@ async def build(platform: ServicePlatform, settings: LibrarySettings) -> HttpApp
             deletions.run,
             missing_documents.run,
             tag_files.run,
+            query_sounds.run,
             duplicates.run,
             tag_applier.run,
             saved_searches.run,
             importer.run,
             maps.run,
+            recommendations.run,
         ),
         database=database,
         vectors=vectors,
@@ -285,6 +304,7 @@ async def build(platform: ServicePlatform, settings: LibrarySettings) -> HttpApp
 def register_hooks(database: Database, policy: Policy) -> None:
     """Register what the packages change in the transactions of those below them."""
     database.hooks.register(JOB_FINISHED, Effects(policy))
+    database.hooks.register(JOB_FINISHED, QuerySoundResults(policy))
     database.hooks.register(JOB_FINISHED, index_results)
     database.hooks.register(JOB_FINISHED, queue_results)
     database.hooks.register(ITEM_CHANGED, index_changes)
@@ -294,6 +314,11 @@ def register_hooks(database: Database, policy: Policy) -> None:
     database.hooks.register(SOUNDS_DESCRIBED, mark_maps_of_owners)
     database.hooks.register(MEMBERS_CHANGED, mark_maps_of_collections)
     database.hooks.register(CUTS_CORRECTED, follow_cuts)
+    database.hooks.register(MEMBERS_CHANGED, outdate_collections)
+    database.hooks.register(COLLECTION_CHANGED, outdate_accounts)
+    database.hooks.register(RATED, outdate_accounts)
+    database.hooks.register(VISIBILITY_CHANGED, outdate_owners)
+    database.hooks.register(JOB_FINISHED, outdate_exporters)
 
 
 def catalogue(server: Context, *, authenticate: Authenticate, ready: Ready) -> FastAPI:

@@ -20,7 +20,7 @@ from contracts.maps import MapEdit
 from contracts.multitracks import MultitrackCreate
 from contracts.pipelines import PipelineSpec, RunCreate
 from contracts.saved_searches import SavedSearchCreate, SavedSearchEdit
-from contracts.similarity import SimilaritySearch
+from contracts.similarity import QuerySoundCreate, SimilaritySearch
 from contracts.teaching import ProposalsConfirm, TagAnswers, TaughtTagEdit, TaughtTagFile
 from contracts.uploads import UploadCreate
 from contracts.waveforms import WaveformRequest
@@ -58,6 +58,7 @@ BODIES: dict[tuple[str, str], type[BaseModel]] = {
     ("patch", "/v1/saved-searches/{search}"): SavedSearchEdit,
     ("post", "/v1/waveforms"): WaveformRequest,
     ("post", "/v1/search/similar"): SimilaritySearch,
+    ("post", "/v1/query-sounds"): QuerySoundCreate,
     ("patch", "/v1/taught-tags/{tag}"): TaughtTagEdit,
     ("post", "/v1/taught-tags/{tag}/answers"): TagAnswers,
     ("post", "/v1/taught-tags/{tag}/proposals/confirm"): ProposalsConfirm,

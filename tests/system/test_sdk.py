@@ -59,6 +59,14 @@ class SdkHarness:
     def new_upload(self) -> str:
         return self.user.uploads.create("new.wav", 4, secrets.token_hex(32)).id
 
+    def new_tone(self) -> Path:
+        path = self.file.with_name(f"{secrets.token_hex(4)}.wav")
+        return write_tone(path, seconds=0.2, frequency=60.0 + secrets.randbelow(900))
+
+    def sent_upload(self) -> str:
+        """Return an upload all parts of which were sent."""
+        return self.user.uploads.send(self.new_tone()).id
+
     def new_pipeline(self) -> str:
         return self.user.pipelines.create(pipeline()).spec.name
 
@@ -304,6 +312,11 @@ CASES: dict[str, Case] = {
     "pipelines.get": lambda c, w: c.pipelines.get("midi"),
     "pipelines.list": lambda c, w: c.pipelines.list(page_size=1),
     "pipelines.replace": replace_pipeline,
+    "recommendations.dismiss": lambda c, w: c.recommendations.dismiss(w.item),
+    "recommendations.list": lambda c, w: c.recommendations.list(
+        collection="favourites", q="class:kick", page_size=5
+    ),
+    "recommendations.undo_dismissal": lambda c, w: c.recommendations.undo_dismissal(w.item),
     "runs.cancel": lambda c, w: c.runs.cancel(w.run),
     "runs.create": lambda c, w: c.runs.create(w.item, "midi", params={"midi": {"program": 1}}),
     "runs.get": lambda c, w: c.runs.get(w.run),
@@ -334,6 +347,14 @@ CASES: dict[str, Case] = {
     )[1],
     "similarity.find": lambda c, w: c.similarity.find(w.duplicates(), q="len:<1", page_size=5),
     "similarity.search": lambda c, w: c.similarity.search({w.item: 0.5}, q="kick", page_size=5),
+    "query_sounds.create": lambda c, w: c.query_sounds.create(w.sent_upload()),
+    "query_sounds.delete": lambda c, w: c.query_sounds.delete(
+        c.query_sounds.create(w.sent_upload()).id
+    ),
+    "query_sounds.file": lambda c, w: c.query_sounds.file(w.new_tone(), wait=0.1),
+    "query_sounds.get": lambda c, w: c.query_sounds.get(
+        c.query_sounds.create(w.sent_upload()).id, wait=0.1
+    ),
     "tags.add": lambda c, w: c.tags.add(w.item, "warm"),
     "tags.list": lambda c, w: c.tags.list(q=w.tag()),
     "taught_tags.answer": lambda c, w: c.taught_tags.answer(w.taught(), {w.item: "skip"}),

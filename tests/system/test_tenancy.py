@@ -55,6 +55,7 @@ def theirs(server: RunningServer, tmp_path_factory: pytest.TempPathFactory) -> d
     sent = user.uploads.file(path)
     user.jobs.wait(str(sent.job))
     item = str(sent.item)
+    other_tone = write_tone(path.with_name("searched.wav"), frequency=317.0)
     run = user.runs.wait(user.runs.create(item, "midi").id)
     with httpx.Client(base_url=server.url, headers=head(user)) as http:
         assert http.post("/v1/pipelines", json=PIPELINE).status_code == 201
@@ -70,6 +71,7 @@ def theirs(server: RunningServer, tmp_path_factory: pytest.TempPathFactory) -> d
         "job": next(user.jobs.list(item=item)).id,
         "run": run.id,
         "upload": sent.id,
+        "sound": user.query_sounds.create(user.uploads.send(other_tone).id).id,
         "name": "mine",
         "collection": collection,
         "search": search,

@@ -25,7 +25,7 @@ from contracts.items import (
 )
 from contracts.jobs import JobState, Priority, Reason, ReasonCode, TaskName
 from contracts.objects import Bucket
-from contracts.subjects import Subject
+from contracts.subjects import Subject, SubjectKind
 from contracts.tasks import TASKS
 from services.library.catalogue.artifacts import add_files, hold_item, search_text
 from services.library.catalogue.events import emit_item_changed
@@ -78,12 +78,17 @@ class Effects:
         for job in finished:
             # The counters of storage are the last row that any transaction locks, so that nobody
             # who waits for them is waited for.
+            if job.row.subject_kind == SubjectKind.QUERY_SOUND:
+                continue
             size = sum(file.size for file in job.files)
             if await reserve(session, job.row.owner, limits=self._policy, results=size):
                 raise RoomGone
 
     async def _apply(self, session: AsyncSession, job: FinishedJob) -> None:
         row = job.row
+        if row.subject_kind == SubjectKind.QUERY_SOUND:
+            # It is in no list and takes no storage: `services.library.query_sounds` has its files.
+            return
         effects = _ON_SUCCESS if row.state == JobState.SUCCEEDED else _OTHERWISE
         effect = effects.get(TaskName(row.task)) if row.item is not None else None
         if not job.files and effect is None:

@@ -23,6 +23,8 @@ from cratedig._async.keys import AsyncKeys
 from cratedig._async.maps import AsyncMaps
 from cratedig._async.multitracks import AsyncMultitracks
 from cratedig._async.pipelines import AsyncPipelines
+from cratedig._async.query_sounds import AsyncQuerySounds
+from cratedig._async.recommendations import AsyncRecommendations
 from cratedig._async.runs import AsyncRuns
 from cratedig._async.saved_searches import AsyncSavedSearches
 from cratedig._async.search import AsyncSearch
@@ -77,7 +79,9 @@ class AsyncClient:
         self.maps = AsyncMaps(self._connection)
         self.multitracks = AsyncMultitracks(self._connection)
         self.pipelines = AsyncPipelines(self._connection)
+        self.recommendations = AsyncRecommendations(self._connection)
         self.runs = AsyncRuns(self._connection)
+        self.query_sounds = AsyncQuerySounds(self._connection)
         self.saved_searches = AsyncSavedSearches(self._connection)
         self.search = AsyncSearch(self._connection)
         self.similarity = AsyncSimilarity(self._connection)

@@ -89,6 +89,13 @@ from cratedig.types.imports import (
     ImportState,
 )
 from cratedig.types.maps import Map, MapLabel, MapPoints, MapState
+from cratedig.types.recommendations import (
+    ReasonKind,
+    Recommendation,
+    RecommendationReason,
+    Recommendations,
+    RecommendationState,
+)
 from cratedig.types.search import (
     DescriptorFormat,
     FacetCount,
@@ -105,6 +112,7 @@ from cratedig.types.search import (
 from cratedig.types.similarity import (
     DuplicateGroup,
     DuplicateItem,
+    QuerySound,
     SimilarityAspects,
     SimilarSound,
     SimilarSounds,
@@ -225,8 +233,14 @@ __all__ = [
     "Producer",
     "Progress",
     "ProposalsConfirmed",
+    "QuerySound",
     "Queue",
     "Reason",
+    "ReasonKind",
+    "Recommendation",
+    "RecommendationReason",
+    "RecommendationState",
+    "Recommendations",
     "RetryWith",
     "Run",
     "RunState",

@@ -1544,6 +1544,54 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/v1/query-sounds": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Create
+         * @description Make a query sound of an open upload: a sound to search by that is not kept.
+         *
+         *     It has at most 30 s and 32 MiB, becomes no item, takes no storage and is removed within the
+         *     hour. An account has at most 20; the oldest is removed when another is added. A repeated
+         *     request returns the same query sound.
+         */
+        post: operations["post_query_sounds"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/query-sounds/{sound}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Get
+         * @description Return a query sound; search by it once it is `ready`.
+         */
+        get: operations["get_query_sounds_by_sound"];
+        put?: never;
+        post?: never;
+        /**
+         * Delete
+         * @description Remove a query sound before it expires.
+         */
+        delete: operations["delete_query_sounds_by_sound"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/v1/runs": {
         parameters: {
             query?: never;
@@ -1744,9 +1792,10 @@ export interface paths {
         put?: never;
         /**
          * Search
-         * @description Return the items that sound most like several items together.
+         * @description Return the items that sound most like several items or query sounds together.
          *
-         *     Each item counts with its weight; a negative weight subtracts its sound.
+         *     Each counts with its weight; a negative weight subtracts its sound. `dials` say how much
+         *     each aspect counts in the distance.
          */
         post: operations["post_search_similar"];
         delete?: never;
@@ -4733,6 +4782,44 @@ export interface components {
             remaining: number;
         };
         /**
+         * QuerySound
+         * @description A sound that is only searched by: it is in no list, and removed within the hour.
+         */
+        QuerySound: {
+            /**
+             * Expires
+             * Format: date-time
+             */
+            expires: string;
+            /** Id */
+            id: string;
+            /** Name */
+            name: string;
+            /**
+             * Reason
+             * @description Why it failed, and what to do.
+             */
+            reason?: string | null;
+            state: components["schemas"]["QuerySoundState"];
+        };
+        /**
+         * QuerySoundCreate
+         * @description Request body to search by an uploaded file without keeping it.
+         */
+        QuerySoundCreate: {
+            /**
+             * Upload
+             * @description An open upload, all parts of which were sent; it is completed by this request.
+             */
+            upload: string;
+        };
+        /**
+         * QuerySoundState
+         * @description The state of a query sound.
+         * @enum {string}
+         */
+        QuerySoundState: "waiting" | "ready" | "failed";
+        /**
          * QueueState
          * @description The position of a queued job in the queue of its task.
          */
@@ -4968,6 +5055,11 @@ export interface components {
             class_confidence?: number | null;
             class_source?: components["schemas"]["ClassSource"] | null;
             /**
+             * Distance
+             * @description From what `like` names, in a search with `like`.
+             */
+            distance?: number | null;
+            /**
              * Favourite
              * @default false
              */
@@ -5107,14 +5199,22 @@ export interface components {
         };
         /**
          * SimilarSound
-         * @description An item that sounds like another.
+         * @description An item that sounds like others.
          */
         SimilarSound: {
-            /** @description Relative to the item with the largest weight. */
+            /** @description Means over the examples with positive weights, by weight. */
             aspects: components["schemas"]["SimilarityAspects"];
-            /** Distance */
+            /**
+             * Distance
+             * @description With dials, the mean that they give; otherwise the distance of the vectors.
+             */
             distance: number;
             hit: components["schemas"]["SearchHit"];
+            /**
+             * Vector Distance
+             * @description 1 − cosine of the vectors, whatever the dials are.
+             */
+            vector_distance: number;
         };
         /**
          * SimilarSounds
@@ -5125,10 +5225,15 @@ export interface components {
             items: components["schemas"]["SimilarSound"][];
             /**
              * Missing
-             * @description Items of the request that have no vector, because tagging has not described them yet.
+             * @description Items and query sounds of the request without a vector: not described yet, or silent.
              * @default []
              */
             missing?: string[];
+            /**
+             * Next
+             * @description The `cursor` of the following page.
+             */
+            next?: string | null;
         };
         /**
          * SimilarityAspects
@@ -5144,7 +5249,7 @@ export interface components {
             envelope?: number | null;
             /**
              * Loudness
-             * @description 24 dB are 1. It has no part in the distance.
+             * @description 24 dB are 1. It has no part in the distance of two vectors.
              */
             loudness?: number | null;
             /**
@@ -5153,18 +5258,61 @@ export interface components {
              */
             pitch?: number | null;
             /**
+             * Rhythm
+             * @description Tempo, where half and double the tempo count as the same: a factor of 1.41 is 1.
+             */
+            rhythm?: number | null;
+            /**
              * Timbre
              * @description Mean of brightness, where 3 octaves are 1, and noisiness, where a difference of 0.5 is 1.
              */
             timbre?: number | null;
         };
         /**
+         * SimilarityDials
+         * @description How much each aspect counts in the distance of two sounds.
+         *
+         *     The distance is the mean, by these weights, of the distance of the vectors (`timbre`) and of
+         *     the differences in `SimilarityAspects`. An aspect that is not measured of the sounds searched by
+         *     is left out; an item of which it is not measured differs by 1 in it.
+         */
+        SimilarityDials: {
+            /**
+             * Envelope
+             * @default 0
+             */
+            envelope?: number;
+            /**
+             * Loudness
+             * @default 0
+             */
+            loudness?: number;
+            /**
+             * Pitch
+             * @default 0
+             */
+            pitch?: number;
+            /**
+             * Rhythm
+             * @default 0
+             */
+            rhythm?: number;
+            /**
+             * Timbre
+             * @description The distance of the vectors, which describe timbre and its course.
+             * @default 1
+             */
+            timbre?: number;
+        };
+        /**
          * SimilarityExample
-         * @description An item that results should sound like, or should not.
+         * @description An item or query sound that results should sound like, or should not.
          */
         SimilarityExample: {
             /** Item */
-            item: string;
+            item?: string | null;
+            /** Query Sound */
+            query_sound?: string | null;
             /**
              * Weight
              * @description A negative weight subtracts the sound.
@@ -5174,11 +5322,26 @@ export interface components {
         };
         /**
          * SimilaritySearch
-         * @description A search for what sounds like several items together.
+         * @description A search for what sounds like several items or query sounds together.
          */
         SimilaritySearch: {
-            /** Items */
-            items: components["schemas"]["SimilarityExample"][];
+            /**
+             * Cursor
+             * @description `next` of the page before.
+             */
+            cursor?: string | null;
+            /**
+             * @default {
+             *       "envelope": 0,
+             *       "loudness": 0,
+             *       "pitch": 0,
+             *       "rhythm": 0,
+             *       "timbre": 1
+             *     }
+             */
+            dials?: components["schemas"]["SimilarityDials"];
+            /** Like */
+            like: components["schemas"]["SimilarityExample"][];
             /**
              * Limit
              * @default 20
@@ -5356,7 +5519,7 @@ export interface components {
          * @description The kind of a subject.
          * @enum {string}
          */
-        SubjectKind: "owner" | "item" | "collection" | "corpus" | "composition";
+        SubjectKind: "owner" | "item" | "collection" | "corpus" | "composition" | "query_sound";
         /**
          * TagAnswer
          * @description Whether an item has a tag.
@@ -8850,6 +9013,18 @@ export interface operations {
                 q?: string;
                 /** @description Results. */
                 limit?: number;
+                /** @description `next` of the page before. */
+                cursor?: string | null;
+                /** @description How much this aspect counts in the distance, 0 to 1. */
+                timbre?: number;
+                /** @description How much this aspect counts in the distance, 0 to 1. */
+                pitch?: number;
+                /** @description How much this aspect counts in the distance, 0 to 1. */
+                rhythm?: number;
+                /** @description How much this aspect counts in the distance, 0 to 1. */
+                envelope?: number;
+                /** @description How much this aspect counts in the distance, 0 to 1. */
+                loudness?: number;
             };
             header?: never;
             path: {
@@ -9861,6 +10036,119 @@ export interface operations {
             503: components["responses"]["Refused503"];
         };
     };
+    post_query_sounds: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                /**
+                 * @example {
+                 *       "upload": "01920000-0000-7000-8000-000000000001"
+                 *     }
+                 */
+                "application/json": components["schemas"]["QuerySoundCreate"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            202: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["QuerySound"];
+                };
+            };
+            400: components["responses"]["Refused400"];
+            401: components["responses"]["Refused401"];
+            403: components["responses"]["Refused403"];
+            404: components["responses"]["Refused404"];
+            405: components["responses"]["Refused405"];
+            409: components["responses"]["Refused409"];
+            412: components["responses"]["Refused412"];
+            413: components["responses"]["Refused413"];
+            422: components["responses"]["Refused422"];
+            429: components["responses"]["Refused429"];
+            500: components["responses"]["Refused500"];
+            502: components["responses"]["Refused502"];
+            503: components["responses"]["Refused503"];
+        };
+    };
+    get_query_sounds_by_sound: {
+        parameters: {
+            query?: {
+                /** @description Seconds to wait until it is ready or failed. */
+                wait?: number;
+            };
+            header?: never;
+            path: {
+                sound: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["QuerySound"];
+                };
+            };
+            400: components["responses"]["Refused400"];
+            401: components["responses"]["Refused401"];
+            403: components["responses"]["Refused403"];
+            404: components["responses"]["Refused404"];
+            405: components["responses"]["Refused405"];
+            409: components["responses"]["Refused409"];
+            412: components["responses"]["Refused412"];
+            413: components["responses"]["Refused413"];
+            422: components["responses"]["Refused422"];
+            429: components["responses"]["Refused429"];
+            500: components["responses"]["Refused500"];
+            502: components["responses"]["Refused502"];
+            503: components["responses"]["Refused503"];
+        };
+    };
+    delete_query_sounds_by_sound: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                sound: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            400: components["responses"]["Refused400"];
+            401: components["responses"]["Refused401"];
+            403: components["responses"]["Refused403"];
+            404: components["responses"]["Refused404"];
+            405: components["responses"]["Refused405"];
+            409: components["responses"]["Refused409"];
+            412: components["responses"]["Refused412"];
+            413: components["responses"]["Refused413"];
+            422: components["responses"]["Refused422"];
+            429: components["responses"]["Refused429"];
+            500: components["responses"]["Refused500"];
+            502: components["responses"]["Refused502"];
+            503: components["responses"]["Refused503"];
+        };
+    };
     get_runs: {
         parameters: {
             query?: {
@@ -10324,7 +10612,7 @@ export interface operations {
                 in_doubt?: boolean | null;
                 /** @description `2026-05`, `2026-05-01..2026-06-15`, `<2026`; UTC. */
                 created?: string | null;
-                /** @description An item that results should sound like. */
+                /** @description An item or query sound that results should sound like. */
                 like?: string | null;
                 /** @description `relevance`, `created`, `name`, `bpm`, `duration` or, with `like`, `near`; with `-` in front, descending. */
                 sort?: string | null;
@@ -10422,7 +10710,11 @@ export interface operations {
             content: {
                 /**
                  * @example {
-                 *       "items": [
+                 *       "dials": {
+                 *         "pitch": 0.5,
+                 *         "timbre": 1
+                 *       },
+                 *       "like": [
                  *         {
                  *           "item": "01920000-0000-7000-8000-000000000001",
                  *           "weight": 1
