@@ -13,8 +13,15 @@ RESET: types.CutEdit = {"do": "reset"}
 class HasItem(Protocol):
     """A user with an item."""
 
-    user: Client
-    item: str
+    @property
+    def user(self) -> Client:
+        """The client of the user."""
+        ...
+
+    @property
+    def item(self) -> str:
+        """The id of the item."""
+        ...
 
 
 def cuts_version(harness: HasItem) -> int:
