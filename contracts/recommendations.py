@@ -8,8 +8,7 @@ from pydantic import Field
 
 from contracts.base import Message, pattern_string
 from contracts.ids import CollectionId, ItemId
-from contracts.search import SearchHit
-from contracts.similarity import Distance
+from contracts.search import Distance, SearchHit
 
 MAX_RECOMMENDED = 200
 """Recommendations of one request."""

@@ -48,6 +48,9 @@ EXAMPLES: dict[tuple[str, str], Document] = {
     ("post", "/v1/sessions"): {"email": "ada@example.org", "password": "a long sentence of mine"},
     ("post", "/v1/sessions/one-time"): {"code": "Jm2Xw0c2Q5yJ8rT6uKdPAzHp4W1m7V1bS3mXq0c2Q5y"},
     ("post", "/v1/sessions/refresh"): {"refresh_token": "PAzHp4W1m7V1bS3mXq0c2Q5yJ8rT6uKd"},
+    ("post", "/v1/sign-in/{provider}/device/session"): {
+        "device_code": "Ag_EE4MqP6wQtYfKk3HFwnB8Uu0"
+    },
     ("put", "/v1/account/password"): {
         "current": "a long sentence of mine",
         "new": "another sentence, longer still",

@@ -319,6 +319,7 @@ def register_hooks(database: Database, policy: Policy) -> None:
     database.hooks.register(RATED, outdate_accounts)
     database.hooks.register(VISIBILITY_CHANGED, outdate_owners)
     database.hooks.register(JOB_FINISHED, outdate_exporters)
+    database.hooks.register(CUTS_CORRECTED, follow_cuts)
 
 
 def catalogue(server: Context, *, authenticate: Authenticate, ready: Ready) -> FastAPI:

@@ -33,6 +33,7 @@ BODIES: dict[tuple[str, str], type[BaseModel]] = {
     ("post", "/v1/sessions"): identity.SessionCreate,
     ("post", "/v1/sessions/refresh"): identity.SessionRefresh,
     ("post", "/v1/sessions/one-time"): identity.SignInCode,
+    ("post", "/v1/sign-in/{provider}/device/session"): identity.DeviceCode,
     ("put", "/v1/account/password"): identity.PasswordChange,
     ("delete", "/v1/account"): identity.AccountDelete,
     ("post", "/v1/keys"): identity.KeyCreate,
@@ -116,6 +117,9 @@ async def test_every_operation_declares_its_scope(harness: GatewayHarness) -> No
         ("post", "/v1/sessions"),
         ("post", "/v1/sessions/one-time"),
         ("post", "/v1/sessions/refresh"),
+        ("get", "/v1/sign-in"),
+        ("post", "/v1/sign-in/{provider}/device"),
+        ("post", "/v1/sign-in/{provider}/device/session"),
     }
 
 

@@ -317,8 +317,12 @@ CASES: dict[str, Case] = {
     "search.list": lambda c, w: c.search.list("kind:stem sort:name", page_size=1),
     "sessions.create_with_code": lambda c, w: c.sessions.create_with_code(w.sign_in_code()),
     "sessions.create": lambda c, w: c.sessions.create(w.email, PASSWORD),
+    "sessions.create_with_device": lambda c, w: c.sessions.create_with_device("acme", "a code"),
     "sessions.delete": lambda c, w: c.sessions.delete(),
+    "sessions.log_out": lambda c, w: c.sessions.log_out(),
+    "sessions.options": lambda c, w: c.sessions.options(),
     "sessions.refresh": lambda c, w: c.sessions.refresh(),
+    "sessions.start_device": lambda c, w: c.sessions.start_device("acme"),
     "similarity.duplicates": lambda c, w: (
         w.duplicates(),
         c.similarity.duplicates(page_size=1),
@@ -364,19 +368,22 @@ CASES: dict[str, Case] = {
     "uploads.get": lambda c, w: c.uploads.get(w.upload),
     "usage.get": lambda c, w: c.usage.get(),
 }
+ANONYMOUS = ("create", "create_with_code", "create_with_device", "options", "start_device")
 OF_SESSIONS = frozenset(
     name
     for name in CASES
     if name.startswith(("keys.", "invitations.", "admin.", "account.", "sessions."))
-) - {"account.create", "sessions.create", "sessions.create_with_code"}
+) - {"account.create", *(f"sessions.{name}" for name in ANONYMOUS)}
 """What no API key allows."""
 DESTRUCTIVE = frozenset(
-    {"account.change_password", "account.delete", "sessions.delete", "sessions.refresh"}
+    {f"sessions.{name}" for name in ("delete", "log_out", "refresh")}
+    | {"account.change_password", "account.delete"}
 )
 """What ends or changes the session that it is called with."""
-NOT_FOUND = frozenset({"jobs.preview", "admin.replay_dead_letter"})
-"""A job that has ended has no previews, and a server whose events all can be read has no dead
-letters: that the right thing was asked for is enough."""
+NO_PROVIDER = frozenset({"sessions.create_with_device", "sessions.start_device"})
+NOT_FOUND = NO_PROVIDER | {"jobs.preview", "admin.replay_dead_letter"}
+"""A job that has ended has no previews, this server has no provider to sign in with, and no dead
+letters, since its events all can be read: that the right thing was asked for is enough."""
 
 
 def methods(kind: type[Client] | type[AsyncClient]) -> set[str]:

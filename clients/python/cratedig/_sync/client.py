@@ -25,6 +25,7 @@ from cratedig._sync.maps import Maps
 from cratedig._sync.multitracks import Multitracks
 from cratedig._sync.pipelines import Pipelines
 from cratedig._sync.query_sounds import QuerySounds
+from cratedig._sync.recommendations import Recommendations
 from cratedig._sync.runs import Runs
 from cratedig._sync.saved_searches import SavedSearches
 from cratedig._sync.search import Search
@@ -79,6 +80,7 @@ class Client:
         self.maps = Maps(self._connection)
         self.multitracks = Multitracks(self._connection)
         self.pipelines = Pipelines(self._connection)
+        self.recommendations = Recommendations(self._connection)
         self.runs = Runs(self._connection)
         self.query_sounds = QuerySounds(self._connection)
         self.saved_searches = SavedSearches(self._connection)

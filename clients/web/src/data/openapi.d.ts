@@ -1592,6 +1592,56 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/v1/recommendations": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * List
+         * @description Recommend items that fit what you like, each with the reason, varied.
+         *
+         *     They are computed when your taste or your sounds change, and not by this request: the first
+         *     one for a collection answers with the state `computing`, and `recommendations.updated`
+         *     follows. Filters choose among the 500 that fit best.
+         */
+        get: operations["get_recommendations"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/recommendations/{item}/dismiss": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Dismiss
+         * @description Never recommend an item again, neither for your account nor for a collection.
+         *
+         *     A repeated request changes nothing.
+         */
+        post: operations["post_recommendations_by_item_dismiss"];
+        /**
+         * Undo Dismissal
+         * @description Let an item that you dismissed be recommended again.
+         */
+        delete: operations["delete_recommendations_by_item_dismiss"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/v1/runs": {
         parameters: {
             query?: never;
@@ -1830,6 +1880,26 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/v1/sessions/logout": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Log Out
+         * @description Log out everywhere, and return the address at which the provider's own session ends.
+         */
+        post: operations["post_sessions_logout"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/v1/sessions/one-time": {
         parameters: {
             query?: never;
@@ -1894,6 +1964,69 @@ export interface paths {
          *     A repeated request changes nothing.
          */
         post: operations["post_shared"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/sign-in": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Show Options
+         * @description Return how people can sign in to this server: passwords, and OpenID Connect providers.
+         */
+        get: operations["get_sign_in"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/sign-in/{provider}/device": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Start Device
+         * @description Begin to sign in with a device code, for programs without a browser (RFC 8628).
+         *
+         *     Show the user `user_code` and `verification_uri`, then ask for the session every `interval`
+         *     seconds.
+         */
+        post: operations["post_sign_in_by_provider_device"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/sign-in/{provider}/device/session": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Poll Device
+         * @description Return the session of a device code once the user has signed in.
+         */
+        post: operations["post_sign_in_by_provider_device_session"];
         delete?: never;
         options?: never;
         head?: never;
@@ -2299,7 +2432,7 @@ export interface components {
             /**
              * Has Password
              * @description False for an account that was created on the server's own machine: its owner logs in with
-             *     one-time codes until a password is set, with `current` empty.
+             *     one-time codes until a password is set, with `current` empty. False too if `provider` is set.
              * @default true
              */
             has_password?: boolean;
@@ -2307,6 +2440,12 @@ export interface components {
             id: string;
             /** Name */
             name: string;
+            /**
+             * Provider
+             * @description Name of the OpenID Connect provider that the account signs in with; its password is there.
+             *     Only `GET /v1/account` says so.
+             */
+            provider?: string | null;
         };
         /**
          * AccountChange
@@ -2425,7 +2564,7 @@ export interface components {
             /**
              * Has Password
              * @description False for an account that was created on the server's own machine: its owner logs in with
-             *     one-time codes until a password is set, with `current` empty.
+             *     one-time codes until a password is set, with `current` empty. False too if `provider` is set.
              * @default true
              */
             has_password?: boolean;
@@ -2445,6 +2584,12 @@ export interface components {
             limit?: number | null;
             /** Name */
             name: string;
+            /**
+             * Provider
+             * @description Name of the OpenID Connect provider that the account signs in with; its password is there.
+             *     Only `GET /v1/account` says so.
+             */
+            provider?: string | null;
             /**
              * Quota
              * @description Its own limit; null if the server's default applies.
@@ -2605,7 +2750,7 @@ export interface components {
          * @description What an entry of the audit log records.
          * @enum {string}
          */
-        AuditAction: "account.created" | "account.deleted" | "account.disabled" | "account.enabled" | "admin.granted" | "admin.revoked" | "admin.read" | "dead_letter.replayed" | "invitation.created" | "invitation.revoked" | "item.deleted" | "key.created" | "key.deleted" | "one_time_link.created" | "password.changed" | "password.cleared" | "quota.changed" | "sign_in.succeeded" | "sign_in.failed" | "sign_out" | "token.reused";
+        AuditAction: "account.created" | "account.deleted" | "account.disabled" | "account.enabled" | "admin.granted" | "admin.revoked" | "admin.read" | "dead_letter.replayed" | "identity.linked" | "invitation.created" | "invitation.revoked" | "item.deleted" | "key.created" | "key.deleted" | "one_time_link.created" | "password.changed" | "password.cleared" | "quota.changed" | "sign_in.succeeded" | "sign_in.failed" | "sign_out" | "token.reused";
         /**
          * AuditEntry
          * @description One entry of the audit log: who did what, when and from where; it never holds a secret.
@@ -2642,7 +2787,7 @@ export interface components {
             at: string;
             /**
              * Detail
-             * @description The new value, such as a quota in bytes.
+             * @description The new value, such as a quota in bytes, or the OpenID Connect provider of a sign-in.
              * @default
              */
             detail?: string;
@@ -3193,6 +3338,59 @@ export interface components {
          * @enum {string}
          */
         DescriptorFormat: "parquet" | "npz";
+        /**
+         * DeviceAuthorization
+         * @description A device code of a provider: the user opens the address, and enters the user code there.
+         */
+        DeviceAuthorization: {
+            /**
+             * Device Code
+             * @description The secret to ask for the session with.
+             */
+            device_code: string;
+            /**
+             * Expires In
+             * @description Seconds until the codes expire.
+             */
+            expires_in: number;
+            /**
+             * Interval
+             * @description Minimum seconds between two requests for the session.
+             */
+            interval: number;
+            /** User Code */
+            user_code: string;
+            /** Verification Uri */
+            verification_uri: string;
+            /**
+             * Verification Uri Complete
+             * @description The address with the user code in it, if the provider has one.
+             */
+            verification_uri_complete?: string | null;
+        };
+        /**
+         * DeviceCode
+         * @description Request body to ask for the session of a device code.
+         */
+        DeviceCode: {
+            /** Device Code */
+            device_code: string;
+        };
+        /**
+         * DeviceSession
+         * @description The session of a device code.
+         */
+        DeviceSession: {
+            status: components["schemas"]["DeviceStatus"];
+            /** @description Set once the status is `complete`. */
+            tokens?: components["schemas"]["TokenPair"] | null;
+        };
+        /**
+         * DeviceStatus
+         * @description How far a sign-in with a device code is.
+         * @enum {string}
+         */
+        DeviceStatus: "pending" | "slow_down" | "complete";
         /**
          * Download
          * @description A signed URL that returns an artifact's bytes.
@@ -4055,6 +4253,18 @@ export interface components {
             secret: string;
         };
         /**
+         * LoggedOut
+         * @description All sessions of the account have ended.
+         */
+        LoggedOut: {
+            /**
+             * Url
+             * @description Where the provider's own session ends, to be opened in the browser; null if the session was
+             *     not started by a provider, or the provider has no such address.
+             */
+            url?: string | null;
+        };
+        /**
          * Map
          * @description A map of sounds.
          *
@@ -4872,6 +5082,95 @@ export interface components {
             message: string;
         };
         /**
+         * ReasonKind
+         * @description How it is known that the caller likes the sound that a recommendation is like.
+         * @enum {string}
+         */
+        ReasonKind: "favourite" | "rating" | "export" | "tray" | "collection";
+        /**
+         * Recommendation
+         * @description An item that fits what the caller likes.
+         */
+        Recommendation: {
+            hit: components["schemas"]["SearchHit"];
+            reason: components["schemas"]["RecommendationReason"];
+        };
+        /**
+         * RecommendationReason
+         * @description Why an item is recommended: the liked sound that it is most like.
+         */
+        RecommendationReason: {
+            /**
+             * Alike
+             * @description Liked sounds within a distance of 0.3; for the kind `collection` only those of it.
+             */
+            alike: number;
+            /**
+             * Collection
+             * @description For the kind `collection`: the collection that holds the liked sound.
+             */
+            collection?: string | null;
+            /**
+             * Distance
+             * @description From the recommended item to the liked sound.
+             */
+            distance: number;
+            /**
+             * Item
+             * @description The liked sound.
+             */
+            item: string;
+            kind: components["schemas"]["ReasonKind"];
+            /**
+             * Name
+             * @description The name of the liked sound.
+             */
+            name: string;
+        };
+        /**
+         * RecommendationState
+         * @description Whether there are recommendations.
+         * @enum {string}
+         */
+        RecommendationState: "ready" | "computing" | "nothing_to_learn_from";
+        /**
+         * Recommendations
+         * @description Recommended items in the order in which to hear them: fitting, and unlike each other.
+         *
+         *     Among them are no favourites, rated or hidden items, dismissed recommendations, or items of the
+         *     collection that they are for; for the account, none of the tray or of any own collection either,
+         *     except those that imports made.
+         */
+        Recommendations: {
+            /**
+             * Advice
+             * @description What to do to get recommendations, if there is nothing to learn from.
+             */
+            advice?: string | null;
+            /** Computed At */
+            computed_at?: string | null;
+            /**
+             * Examples
+             * @description Liked sounds that they were computed from.
+             * @default 0
+             */
+            examples?: number;
+            /**
+             * Items
+             * @default []
+             */
+            items?: components["schemas"]["Recommendation"][];
+            /**
+             * Outdated
+             * @description Whether something changed since: they are being computed again.
+             * @default false
+             */
+            outdated?: boolean;
+            state: components["schemas"]["RecommendationState"];
+            /** Target */
+            target: string;
+        };
+        /**
          * ResetCuts
          * @description Replace the whole list by that of the machine.
          */
@@ -5196,6 +5495,29 @@ export interface components {
         SignInCode: {
             /** Code */
             code: string;
+        };
+        /**
+         * SignInOptions
+         * @description How people can sign in to this server.
+         */
+        SignInOptions: {
+            /**
+             * Passwords
+             * @description Whether they can sign up and log in with a password.
+             */
+            passwords: boolean;
+            /** Providers */
+            providers: components["schemas"]["SignInProvider"][];
+        };
+        /**
+         * SignInProvider
+         * @description An OpenID Connect provider that people can sign in with.
+         */
+        SignInProvider: {
+            /** Id */
+            id: string;
+            /** Name */
+            name: string;
         };
         /**
          * SimilarSound
@@ -10149,6 +10471,115 @@ export interface operations {
             503: components["responses"]["Refused503"];
         };
     };
+    get_recommendations: {
+        parameters: {
+            query?: {
+                /** @description `account` for all that you like, or `collection:` and the id of one of your collections, `favourites` or `tray`. */
+                for?: string;
+                /** @description Filters in the query language; only matching items are returned. */
+                q?: string;
+                /** @description Recommendations. */
+                limit?: number;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Recommendations"];
+                };
+            };
+            400: components["responses"]["Refused400"];
+            401: components["responses"]["Refused401"];
+            403: components["responses"]["Refused403"];
+            404: components["responses"]["Refused404"];
+            405: components["responses"]["Refused405"];
+            409: components["responses"]["Refused409"];
+            412: components["responses"]["Refused412"];
+            413: components["responses"]["Refused413"];
+            422: components["responses"]["Refused422"];
+            429: components["responses"]["Refused429"];
+            500: components["responses"]["Refused500"];
+            502: components["responses"]["Refused502"];
+            503: components["responses"]["Refused503"];
+        };
+    };
+    post_recommendations_by_item_dismiss: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description Any text of your own: the same request with the same key is done once. */
+                "Idempotency-Key"?: string | null;
+            };
+            path: {
+                item: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            400: components["responses"]["Refused400"];
+            401: components["responses"]["Refused401"];
+            403: components["responses"]["Refused403"];
+            404: components["responses"]["Refused404"];
+            405: components["responses"]["Refused405"];
+            409: components["responses"]["Refused409"];
+            412: components["responses"]["Refused412"];
+            413: components["responses"]["Refused413"];
+            422: components["responses"]["Refused422"];
+            429: components["responses"]["Refused429"];
+            500: components["responses"]["Refused500"];
+            502: components["responses"]["Refused502"];
+            503: components["responses"]["Refused503"];
+        };
+    };
+    delete_recommendations_by_item_dismiss: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                item: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            400: components["responses"]["Refused400"];
+            401: components["responses"]["Refused401"];
+            403: components["responses"]["Refused403"];
+            404: components["responses"]["Refused404"];
+            405: components["responses"]["Refused405"];
+            409: components["responses"]["Refused409"];
+            412: components["responses"]["Refused412"];
+            413: components["responses"]["Refused413"];
+            422: components["responses"]["Refused422"];
+            429: components["responses"]["Refused429"];
+            500: components["responses"]["Refused500"];
+            502: components["responses"]["Refused502"];
+            503: components["responses"]["Refused503"];
+        };
+    };
     get_runs: {
         parameters: {
             query?: {
@@ -10829,6 +11260,39 @@ export interface operations {
             503: components["responses"]["Refused503"];
         };
     };
+    post_sessions_logout: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["LoggedOut"];
+                };
+            };
+            400: components["responses"]["Refused400"];
+            401: components["responses"]["Refused401"];
+            403: components["responses"]["Refused403"];
+            404: components["responses"]["Refused404"];
+            405: components["responses"]["Refused405"];
+            409: components["responses"]["Refused409"];
+            412: components["responses"]["Refused412"];
+            413: components["responses"]["Refused413"];
+            422: components["responses"]["Refused422"];
+            429: components["responses"]["Refused429"];
+            500: components["responses"]["Refused500"];
+            502: components["responses"]["Refused502"];
+            503: components["responses"]["Refused503"];
+        };
+    };
     post_sessions_one_time: {
         parameters: {
             query?: never;
@@ -10982,6 +11446,118 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["Collection"];
+                };
+            };
+            400: components["responses"]["Refused400"];
+            401: components["responses"]["Refused401"];
+            403: components["responses"]["Refused403"];
+            404: components["responses"]["Refused404"];
+            405: components["responses"]["Refused405"];
+            409: components["responses"]["Refused409"];
+            412: components["responses"]["Refused412"];
+            413: components["responses"]["Refused413"];
+            422: components["responses"]["Refused422"];
+            429: components["responses"]["Refused429"];
+            500: components["responses"]["Refused500"];
+            502: components["responses"]["Refused502"];
+            503: components["responses"]["Refused503"];
+        };
+    };
+    get_sign_in: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["SignInOptions"];
+                };
+            };
+            400: components["responses"]["Refused400"];
+            401: components["responses"]["Refused401"];
+            403: components["responses"]["Refused403"];
+            404: components["responses"]["Refused404"];
+            405: components["responses"]["Refused405"];
+            409: components["responses"]["Refused409"];
+            412: components["responses"]["Refused412"];
+            413: components["responses"]["Refused413"];
+            422: components["responses"]["Refused422"];
+            429: components["responses"]["Refused429"];
+            500: components["responses"]["Refused500"];
+            502: components["responses"]["Refused502"];
+            503: components["responses"]["Refused503"];
+        };
+    };
+    post_sign_in_by_provider_device: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                provider: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["DeviceAuthorization"];
+                };
+            };
+            400: components["responses"]["Refused400"];
+            401: components["responses"]["Refused401"];
+            403: components["responses"]["Refused403"];
+            404: components["responses"]["Refused404"];
+            405: components["responses"]["Refused405"];
+            409: components["responses"]["Refused409"];
+            412: components["responses"]["Refused412"];
+            413: components["responses"]["Refused413"];
+            422: components["responses"]["Refused422"];
+            429: components["responses"]["Refused429"];
+            500: components["responses"]["Refused500"];
+            502: components["responses"]["Refused502"];
+            503: components["responses"]["Refused503"];
+        };
+    };
+    post_sign_in_by_provider_device_session: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                provider: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                /**
+                 * @example {
+                 *       "device_code": "Ag_EE4MqP6wQtYfKk3HFwnB8Uu0"
+                 *     }
+                 */
+                "application/json": components["schemas"]["DeviceCode"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["DeviceSession"];
                 };
             };
             400: components["responses"]["Refused400"];
