@@ -313,7 +313,6 @@ def register_hooks(database: Database, policy: Policy) -> None:
     database.hooks.register(COLLECTION_CHANGED, match_members_again)
     database.hooks.register(SOUNDS_DESCRIBED, mark_maps_of_owners)
     database.hooks.register(MEMBERS_CHANGED, mark_maps_of_collections)
-    database.hooks.register(CUTS_CORRECTED, follow_cuts)
     database.hooks.register(MEMBERS_CHANGED, outdate_collections)
     database.hooks.register(COLLECTION_CHANGED, outdate_accounts)
     database.hooks.register(RATED, outdate_accounts)
