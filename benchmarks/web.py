@@ -1,8 +1,9 @@
 """The web client over 100,000 sounds in Chromium, measured against its budgets.
 
-Writes generated sounds straight into the database of an embedded server and uploads a few that can
-be heard; then `clients/web/scripts/bench-web.mjs` opens the page and measures the first load, keys,
-scrolling, facets, memory, and the time from a key to the first sample at the output. Needs Node and
+Writes generated sounds straight into the database of an embedded server, uploads a few that can be
+heard and a song of an hour, which gets six stems; then `clients/web/scripts/bench-web.mjs` opens
+the page and measures the first load, keys, scrolling, facets, memory, the time from a key to the
+first sample at the output, and how the song opens and seeks. Needs Node and
 Chromium, and the client that `make web` builds. The exit status is 1 if a budget is exceeded.
 `--write` puts the table into docs/web.md.
 """
@@ -22,10 +23,17 @@ from array import array
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+import soundfile
+from sqlalchemy import select
+from sqlmodel import col
+
 from benchmarks.search import SMALLEST, fill
+from contracts.items import ArtifactKind
 from cratedig import Client
-from kit.clock import SystemClock
+from kit.clock import SystemClock, new_id
 from kit.database.engine import Database
+from services.library.catalogue.tables import ArtifactRow
 from tests.support.running_server import ROOT, embedded_server, running
 
 WEB = ROOT / "clients" / "web"
@@ -35,6 +43,7 @@ BEGIN, END = "<!-- figures: begin -->", "<!-- figures: end -->"
 AUDIBLE = 8
 """Sounds that can be heard."""
 RATE = 44_100
+STEMS = ("drums", "bass", "other", "vocals", "guitar", "piano")
 
 
 def main() -> int:
@@ -54,8 +63,10 @@ def main() -> int:
         database = Path(name) / "data" / "library.db"
         asyncio.run(_write_sounds(database, client.account.get().id, arguments.sounds))
         _upload_audible(client, Path(name))
+        song = _upload_song(client, Path(name), 1 if SMALLEST else 60)
+        asyncio.run(_write_stems(database, song))
         script = WEB / "scripts" / "bench-web.mjs"
-        command = [node, str(script), server.url, email, password]
+        command = [node, str(script), server.url, email, password, song]
         done = subprocess.run(command, check=True, cwd=WEB, stdout=subprocess.PIPE, text=True)
     measures = json.loads(done.stdout)
     conditions = (
@@ -101,6 +112,49 @@ def _upload_audible(client: Client, folder: Path) -> None:
         paths.append(path)
     for path in paths:
         client.uploads.file(path)
+
+
+def _upload_song(client: Client, folder: Path, minutes: int) -> str:
+    """Upload a song that sounds all the time, wait until it has been decoded, and return its id."""
+    path = folder / "song.flac"
+    generator = np.random.default_rng(7)
+    with soundfile.SoundFile(path, "w", samplerate=RATE, channels=2, subtype="PCM_16") as file:
+        for _ in range(minutes):
+            file.write(generator.normal(0.0, 0.05, (60 * RATE, 2)))
+    upload = client.uploads.file(path, kind="track")
+    if upload.item is None or upload.job is None:
+        raise RuntimeError("the song was not taken in")
+    client.jobs.wait(upload.job)
+    return upload.item
+
+
+async def _write_stems(path: Path, song: str) -> None:
+    """Give a song the files of a separation: each stem has the song's audio and waveform."""
+    database = Database(f"sqlite+aiosqlite:///{path}", clock=SystemClock(), statement_timeout=120.0)
+    job = new_id()
+    try:
+        async with database.transaction() as session:
+            rows = (
+                await session.scalars(select(ArtifactRow).where(col(ArtifactRow.item) == song))
+            ).all()
+            for row in rows:
+                if row.kind not in (ArtifactKind.CANONICAL, ArtifactKind.PEAKS):
+                    continue
+                is_audio = row.kind == ArtifactKind.CANONICAL
+                facts = row.model_dump(exclude={"id", "kind", "name", "stem", "job"})
+                for stem in STEMS:
+                    session.add(
+                        ArtifactRow(
+                            id=new_id(),
+                            kind=ArtifactKind.STEM if is_audio else ArtifactKind.PEAKS,
+                            name=f"{stem}.flac" if is_audio else f"{stem}-peaks.dat",
+                            stem=stem,
+                            job=job,
+                            **facts,
+                        )
+                    )
+    finally:
+        await database.close()
 
 
 def _is_exceeded(measure: dict[str, Any]) -> bool:

@@ -144,9 +144,9 @@ class WebClient:
             response.headers["Content-Encoding"] = encoding
         if suffix in (".html", ".js"):
             # A worker has the policy of its own script, not that of the page.
-            is_reference = path == _REFERENCE_FILE
-            policy = self._reference_policy if is_reference else self._policy
-            response.headers["Content-Security-Policy"] = policy
+            response.headers["Content-Security-Policy"] = (
+                self._reference_policy if path == _REFERENCE_FILE else self._policy
+            )
         if self._files.is_not_modified(response.headers, headers):
             unchanged = NotModifiedResponse(response.headers)
             # A browser takes the headers of a 304 for those of the page that it kept, so without

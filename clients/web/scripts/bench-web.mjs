@@ -1,5 +1,5 @@
 // Measure the page over a server whose account holds many sounds, and some that can be heard:
-// node scripts/bench-web.mjs URL EMAIL PASSWORD. Prints a list of measurements as JSON.
+// node scripts/bench-web.mjs URL EMAIL PASSWORD SONG. Prints a list of measurements as JSON.
 import { existsSync, readFileSync } from "node:fs";
 import { chromium } from "playwright-core";
 import { audition, keyToPaint, scroll, tapOutput } from "./bench-page.mjs";
@@ -7,7 +7,7 @@ import { audition, keyToPaint, scroll, tapOutput } from "./bench-page.mjs";
 const FRAMES = 600;
 const PRESSES = 60;
 const FACET_CLICKS = 5;
-const [url, email, password] = process.argv.slice(2);
+const [url, email, password, song] = process.argv.slice(2);
 const measures = [];
 
 /** Keep a measurement; `budget` is the most it may be, or `null` if it is only told. */
@@ -32,8 +32,9 @@ try {
   await keys(page);
   await scrolling(page);
   await facets(page);
-  await memory();
+  await memory("the Crate after scrolling");
   await auditions(page);
+  await longSong(page);
 } finally {
   await browser.close();
 }
@@ -142,7 +143,7 @@ async function facets(page) {
 }
 
 /** Memory of the page's process: its own pages, and its share of those that others use too. */
-async function memory() {
+async function memory(where) {
   const tools = await browser.newBrowserCDPSession();
   const { processInfo } = await tools.send("SystemInfo.getProcessInfo");
   const sizes = processInfo
@@ -151,7 +152,7 @@ async function memory() {
     .filter(existsSync)
     .map((path) => Number(/^Pss:\s+(\d+) kB/m.exec(readFileSync(path, "utf8"))?.[1] ?? 0) / 1000);
   await tools.detach();
-  if (sizes.length > 0) note("Memory of the Crate after scrolling", Math.max(...sizes), "MB", 350);
+  if (sizes.length > 0) note(`Memory of ${where}`, Math.max(...sizes), "MB", 350);
 }
 
 /** From a key to the first sample at the output: the first sound of a page, and those after it. */
@@ -161,15 +162,41 @@ async function auditions(page) {
   const rows = Number(await page.getAttribute(".crate-viewport", "aria-rowcount")) - 1;
   const times = [];
   for (let press = 0; press < rows - 1; press += 1) {
-    const heard = page.evaluate(audition);
-    await page.keyboard.press("ArrowDown");
-    times.push(await heard);
+    times.push(await pressed(page, "ArrowDown"));
     // The sound ends, and the rows ahead are prepared.
     await page.waitForTimeout(1500);
   }
   const [first, ...others] = times;
   note("Row to sound at the output, the first sound of a page", first, "ms", null);
   note("Row to sound at the output, prepared, median", quantile(others, 0.5), "ms", 60);
+}
+
+/** A song of an hour with six stems: opened, played from its start and from near its end. */
+async function longSong(page) {
+  await page.goto(`${url}/tracks/${song}`, { waitUntil: "commit" });
+  await page.getByRole("region", { name: "Piano" }).waitFor();
+  note(
+    "Song of an hour with six stems: lanes there",
+    await page.evaluate(() => performance.now()),
+    "ms",
+    null,
+  );
+  note("Song of an hour: key to sound, from the start", await pressed(page, "Space"), "ms", 1000);
+  await page.waitForTimeout(5000);
+  await page.keyboard.press("Space");
+  const overview = page.locator(".overview");
+  const { width, height } = await overview.boundingBox();
+  await overview.click({ position: { x: width * 0.8, y: height / 2 } });
+  await page.waitForTimeout(500);
+  note("Song of an hour: key to sound, after a jump", await pressed(page, "Space"), "ms", 1000);
+  await page.waitForTimeout(10_000);
+  await memory("the song of an hour while six stems play");
+}
+
+async function pressed(page, key) {
+  const heard = page.evaluate(audition);
+  await page.keyboard.press(key);
+  return heard;
 }
 
 function quantile(values, share) {
