@@ -14,10 +14,10 @@ export function tapOutput() {
   };
 }
 
-/** Return the milliseconds from the next key to the first sample at the output that is no silence. */
-export function audition() {
+/** Promise in `heard` the milliseconds from the next key to the first sample at the output. */
+export function listenForSound() {
   const samples = new Float32Array(8192);
-  return new Promise((resolve, reject) => {
+  window.heard = new Promise((resolve, reject) => {
     addEventListener("keydown", ({ timeStamp }) => look(timeStamp), { once: true, capture: true });
     function look(pressed) {
       const now = performance.now();
