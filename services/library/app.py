@@ -48,6 +48,7 @@ from services.library.routes.clearance import clearance_routes
 from services.library.routes.collections import collection_routes, tray_routes
 from services.library.routes.context import Context
 from services.library.routes.corrections import correction_routes
+from services.library.routes.descriptors import descriptor_routes
 from services.library.routes.imports import import_routes
 from services.library.routes.internal import internal_routes
 from services.library.routes.item_edits import item_edit_routes
@@ -105,6 +106,7 @@ _ROUTES: tuple[Callable[[Context], APIRouter], ...] = (
     task_routes,
     usage_routes,
     search_routes,
+    descriptor_routes,
     saved_search_routes,
     similarity_routes,
     teaching_routes,

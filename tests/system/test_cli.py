@@ -64,6 +64,7 @@ GOOD: dict[str, Words] = {
     "admin workers": lambda w: [],
     "admin queues": lambda w: [],
     "admin letters": lambda w: [],
+    "admin jobs": lambda w: ["--state", "failed", "--task", "midi"],
     "admin storage": lambda w: [],
     "admin models": lambda w: [],
     "admin accounts": lambda w: [],
@@ -79,6 +80,7 @@ GOOD: dict[str, Words] = {
     "ls": lambda w: [],
     "search": lambda w: ["tone len:1..2 -loop", "--kind", "track", "--save", "Tones"],
     "searches": lambda w: ["--seen", _search(w)],
+    "descriptors": lambda w: ["tones.parquet", "tone"],
     "similar": lambda w: [w.item, "class:kick", "--limit", "5"],
     "duplicates": lambda w: ["--limit", "5"],
     "map list": lambda w: [],
@@ -148,6 +150,7 @@ BAD: dict[str, tuple[list[str], int]] = {
     "admin storage": (["--bogus"], 2),
     "admin models": (["--bogus"], 2),
     "admin accounts": (["--bogus"], 2),
+    "admin jobs": (["--state", "bogus"], 2),
     "admin account": (["nobody@example.org", "--disable"], 4),
     "admin link": ([UNKNOWN], 4),
     "admin audit": (["--action", "bogus"], 5),
@@ -161,6 +164,7 @@ BAD: dict[str, tuple[list[str], int]] = {
     "ls": (["--kind", "bogus"], 5),
     "search": (["tone", "--bpm", "fast"], 5),
     "searches": (["--delete", "nosuch"], 4),
+    "descriptors": (["tones.csv"], 2),
     "similar": (["nosuch"], 4),
     "duplicates": (["--limit", "none"], 2),
     "map list": (["--bogus"], 2),
@@ -370,3 +374,13 @@ def test_parameters_are_checked_where_they_are_given(harness: CliHarness) -> Non
     assert "it has separation, analysis" in refused.stderr
     refused = harness.shell("run", "full", harness.item, "-p", "separation.bogus=1", "--json")
     assert "there are weights, stems" in refused.stderr
+
+
+def test_a_task_runs_on_what_a_search_finds_and_leaves_out_what_is_done(
+    harness: CliHarness,
+) -> None:
+    harness.shell("run", "midi", harness.item)
+    done = harness.shell("run", "midi", "--search", "tone kind:track", "--json")
+    assert json.loads(done.stdout) == {"started": 0, "existing": 1}
+    refused = harness.shell("run", "midi", harness.item, "--search", "tone")
+    assert refused.returncode == 2

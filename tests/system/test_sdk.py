@@ -250,6 +250,7 @@ CASES: dict[str, Case] = {
         w.user.account.get().id, quota=50_000_000_000
     ),
     "admin.dead_letters": lambda c, w: c.admin.dead_letters(),
+    "admin.jobs": lambda c, w: w.admin.admin.jobs("running", task="midi"),
     "admin.models": lambda c, w: c.admin.models(),
     "admin.one_time_link": lambda c, w: c.admin.one_time_link(w.new_account()),
     "admin.queues": lambda c, w: c.admin.queues(),
@@ -311,6 +312,9 @@ CASES: dict[str, Case] = {
     "saved_searches.list": lambda c, w: (w.new_search(), c.saved_searches.list(page_size=1))[1],
     "saved_searches.seen": lambda c, w: c.saved_searches.seen(w.new_search()),
     "saved_searches.update": lambda c, w: c.saved_searches.update(w.new_search(), q="tone"),
+    "search.descriptors": lambda c, w: c.search.descriptors(
+        w.file.with_name("tones.npz"), "tone", format="npz", vectors=False
+    ),
     "search.find": lambda c, w: c.search.find(
         "tone", stem=["bass"], duration="1.5..2.5", counts=True, histograms="bpm", page_size=1
     ),

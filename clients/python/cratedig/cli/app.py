@@ -52,6 +52,7 @@ _COMMANDS: tuple[Callable[..., None], ...] = (
     catalogue.ls,
     searching.search,
     searching.searches,
+    searching.descriptors,
     similarity.similar,
     similarity.duplicates,
     catalogue.show,

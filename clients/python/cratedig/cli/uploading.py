@@ -18,7 +18,7 @@ from cratedig.cli.output import (
     print_note,
     progress_bars,
 )
-from cratedig.cli.submission import Params, Priority, Submission, start
+from cratedig.cli.submission import Params, Priority, Starter, Submission
 from cratedig.cli.tags import summary
 
 EXTENSIONS = frozenset(
@@ -90,9 +90,13 @@ def _finish(
     job = follow_job(client, tagging, f"tagging of {item.name}") if tagging else None
     if job is not None and job.result and not json:
         print_line(f"  {summary(job.result)}")
-    started = start(client, item, submission, wait=wait) if submission is not None else None
-    if started is not None and not json:
-        print_work(started)
+    started = None
+    if submission is not None:
+        starter = Starter(client, submission)
+        work = starter.start(item.id)
+        started = starter.follow(work, item.name) if wait else starter.look(work)
+        if not json:
+            print_work(started)
     return {**item.model_dump(mode="json"), "tagging": job, "started": started}
 
 

@@ -13,6 +13,8 @@ from cratedig.types.admin import (
     AccountChanges,
     AccountStorage,
     AdminAccount,
+    AdminJob,
+    AdminJobState,
     AuditEntry,
     DeadLetter,
     Model,
@@ -79,6 +81,7 @@ from cratedig.types.imports import (
 )
 from cratedig.types.maps import Map, MapLabel, MapPoints, MapState
 from cratedig.types.search import (
+    DescriptorFormat,
     FacetCount,
     Facets,
     Histogram,
@@ -137,6 +140,8 @@ __all__ = [
     "AccountChanges",
     "AccountStorage",
     "AdminAccount",
+    "AdminJob",
+    "AdminJobState",
     "AnsweredItem",
     "ApiKey",
     "Artifact",
@@ -156,6 +161,7 @@ __all__ = [
     "CorrectionVersions",
     "Corrections",
     "DeadLetter",
+    "DescriptorFormat",
     "Download",
     "DuplicateGroup",
     "DuplicateItem",

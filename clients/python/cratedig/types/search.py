@@ -24,6 +24,8 @@ SoundClass = Literal[
     "unknown",
 ]
 """The musical class of a sample."""
+DescriptorFormat = Literal["parquet", "npz"]
+"""The format of a file of descriptors."""
 
 
 class SearchTag(Answer):

@@ -205,6 +205,28 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/v1/admin/jobs": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Jobs
+         * @description List jobs of all accounts, at most 200: waiting and running ones the oldest first.
+         *
+         *     Failed ones are those of the last day, the newest first.
+         */
+        get: operations["get_admin_jobs"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/v1/admin/models": {
         parameters: {
             query?: never;
@@ -1611,6 +1633,30 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/v1/search/descriptors": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Descriptors
+         * @description Return what is known and measured of every item that a search finds, as one file.
+         *
+         *     It has a row for each item in the order in which they were added, with its vector and the
+         *     version of what made the vector. Text columns, units and the search are in the file's
+         *     manifest.
+         */
+        get: operations["get_search_descriptors"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/v1/search/similar": {
         parameters: {
             query?: never;
@@ -2265,6 +2311,51 @@ export interface components {
             stored?: number | null;
         };
         /**
+         * AdminJob
+         * @description A job of any account, without what it works on.
+         */
+        AdminJob: {
+            /** Account */
+            account: string;
+            /**
+             * Attempt
+             * @description Claims so far that were not given back.
+             */
+            attempt: number;
+            /**
+             * Crashes
+             * @description How often it ended the process that ran it.
+             */
+            crashes: number;
+            /** Finished */
+            finished?: string | null;
+            /** Id */
+            id: string;
+            priority: components["schemas"]["Priority"];
+            /**
+             * Queued
+             * Format: date-time
+             */
+            queued: string;
+            /** @description Why it failed. */
+            reason?: components["schemas"]["Reason"] | null;
+            /** Started */
+            started?: string | null;
+            state: components["schemas"]["AdminJobState"];
+            task: components["schemas"]["TaskName"];
+            /**
+             * Worker
+             * @description Who runs it, or ran it last.
+             */
+            worker?: string | null;
+        };
+        /**
+         * AdminJobState
+         * @description The states by which administrators list jobs.
+         * @enum {string}
+         */
+        AdminJobState: "queued" | "running" | "failed";
+        /**
          * AnsweredItem
          * @description An item with the owner's answer.
          */
@@ -2830,6 +2921,12 @@ export interface components {
              */
             topic: string;
         };
+        /**
+         * DescriptorFormat
+         * @description The format of a file of descriptors.
+         * @enum {string}
+         */
+        DescriptorFormat: "parquet" | "npz";
         /**
          * Download
          * @description A signed URL that returns an artifact's bytes.
@@ -3972,6 +4069,13 @@ export interface components {
         Page_AdminAccount_: {
             /** Items */
             items: components["schemas"]["AdminAccount"][];
+            /** Next */
+            next?: string | null;
+        };
+        /** Page[AdminJob] */
+        Page_AdminJob_: {
+            /** Items */
+            items: components["schemas"]["AdminJob"][];
             /** Next */
             next?: string | null;
         };
@@ -6116,6 +6220,43 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["DeadLetter"];
+                };
+            };
+            400: components["responses"]["Refused400"];
+            401: components["responses"]["Refused401"];
+            403: components["responses"]["Refused403"];
+            404: components["responses"]["Refused404"];
+            405: components["responses"]["Refused405"];
+            409: components["responses"]["Refused409"];
+            412: components["responses"]["Refused412"];
+            413: components["responses"]["Refused413"];
+            422: components["responses"]["Refused422"];
+            429: components["responses"]["Refused429"];
+            500: components["responses"]["Refused500"];
+            502: components["responses"]["Refused502"];
+            503: components["responses"]["Refused503"];
+        };
+    };
+    get_admin_jobs: {
+        parameters: {
+            query?: {
+                state?: components["schemas"]["AdminJobState"];
+                task?: components["schemas"]["TaskName"] | null;
+                account?: string | null;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Page_AdminJob_"];
                 };
             };
             400: components["responses"]["Refused400"];
@@ -9681,6 +9822,46 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["SearchResult"];
+                };
+            };
+            400: components["responses"]["Refused400"];
+            401: components["responses"]["Refused401"];
+            403: components["responses"]["Refused403"];
+            404: components["responses"]["Refused404"];
+            405: components["responses"]["Refused405"];
+            409: components["responses"]["Refused409"];
+            412: components["responses"]["Refused412"];
+            413: components["responses"]["Refused413"];
+            422: components["responses"]["Refused422"];
+            429: components["responses"]["Refused429"];
+            500: components["responses"]["Refused500"];
+            502: components["responses"]["Refused502"];
+            503: components["responses"]["Refused503"];
+        };
+    };
+    get_search_descriptors: {
+        parameters: {
+            query?: {
+                /** @description A search in the query language, without `like:`; its order is ignored. */
+                q?: string;
+                format?: components["schemas"]["DescriptorFormat"];
+                /** @description Whether to add the vectors of sounds. */
+                vectors?: boolean;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/vnd.apache.parquet": string;
+                    "application/zip": string;
                 };
             };
             400: components["responses"]["Refused400"];
