@@ -218,6 +218,8 @@ class AuditAction(StrEnum):
     ADMIN_READ = "admin.read"
     """An administrator read a list; once in ten minutes for each list and session."""
     DEAD_LETTER_REPLAYED = "dead_letter.replayed"
+    IDENTITY_LINKED = "identity.linked"
+    """Somebody at an OpenID Connect provider signs in to the account from now on."""
     INVITATION_CREATED = "invitation.created"
     INVITATION_REVOKED = "invitation.revoked"
     ITEM_DELETED = "item.deleted"
@@ -226,7 +228,7 @@ class AuditAction(StrEnum):
     LINK_CREATED = "one_time_link.created"
     PASSWORD_CHANGED = "password.changed"  # noqa: S105
     PASSWORD_CLEARED = "password.cleared"  # noqa: S105
-    """A one-time link was used, so the old password no longer works."""
+    """A one-time link was used, or a provider's identity linked: the old password ended."""
     QUOTA_CHANGED = "quota.changed"
     SIGN_IN = "sign_in.succeeded"
     SIGN_IN_FAILED = "sign_in.failed"
@@ -254,7 +256,7 @@ class AuditEntry(Message):
     target: str = ""
     """The id of the object that it was done to: a key, an item, a dead letter or a list."""
     detail: str = ""
-    """The new value, such as a quota in bytes."""
+    """The new value, such as a quota in bytes, or the OpenID Connect provider of a sign-in."""
 
 
 # Messages between the gateway and the library.

@@ -11,7 +11,7 @@ FORMAT_VERSION = 1
 
 
 @dataclass(frozen=True, slots=True)
-class Manifest:
+class DescriptorManifest:
     """Where a table of descriptors comes from.
 
     Attributes
@@ -21,7 +21,7 @@ class Manifest:
     revision
         The owner's revision of search documents: with the same one, the same search has the same
         rows.
-    found
+    count
         Items that the search found. Those removed while the file was written are no rows of it.
     created
         When.
@@ -29,7 +29,7 @@ class Manifest:
 
     query: str
     revision: int
-    found: int
+    count: int
     created: datetime
 
     def to_json(self) -> str:
@@ -49,7 +49,7 @@ class Manifest:
                 "version": FORMAT_VERSION,
                 "query": self.query,
                 "revision": self.revision,
-                "found": self.found,
+                "count": self.count,
                 "created": self.created.isoformat(),
                 "server": version("cratedig-server"),
                 "columns": columns,

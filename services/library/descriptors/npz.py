@@ -13,8 +13,8 @@ from numpy.typing import NDArray
 
 from kit.vectors.base import Space
 from services.library.descriptors.columns import COLUMNS, TAGS, ColumnType
-from services.library.descriptors.manifest import Manifest
-from services.library.descriptors.rows import Rows
+from services.library.descriptors.manifest import DescriptorManifest
+from services.library.descriptors.rows import DescriptorRows
 from services.library.descriptors.sink import Sink
 
 _ID_TYPE = np.dtype("<U36")
@@ -36,10 +36,12 @@ _BLOCK = 1 << 22
 """Bytes of vectors that are written at a time."""
 
 
-async def write_npz(rows: AsyncIterator[Rows], manifest: Manifest) -> AsyncIterator[bytes]:
+async def write_npz(
+    rows: AsyncIterator[DescriptorRows], manifest: DescriptorManifest
+) -> AsyncIterator[bytes]:
     """Yield the parts of a NumPy archive; no array needs `allow_pickle`.
 
-    It has an array for each of `COLUMNS`, `[manifest.found]`; `tags`, of the same length, each a
+    It has an array for each of `COLUMNS`, `[manifest.count]`; `tags`, of the same length, each a
     JSON list; and `manifest`, JSON. For each vector space there are `vectors-NAME-VERSION`,
     single-precision `[vectors, dimension]`, and `rows-NAME-VERSION`, `[vectors]`: the rows that
     these belong to. Rows of items that were removed while the file was written are at the end,
@@ -47,10 +49,10 @@ async def write_npz(rows: AsyncIterator[Rows], manifest: Manifest) -> AsyncItera
     """
     sink = Sink()
     archive = zipfile.ZipFile(sink, "w", zipfile.ZIP_DEFLATED, compresslevel=1)
-    with contextlib.closing(_Table(manifest.found)) as table:
+    with contextlib.closing(_Table(manifest.count)) as table:
         # The ids are written as they are read, so that a reader never waits long for data.
         with archive.open("item.npy", "w", force_zip64=True) as ids:
-            _write_header(ids, _ID_TYPE, (manifest.found,))
+            _write_header(ids, _ID_TYPE, (manifest.count,))
             async for part in rows:
                 await asyncio.to_thread(_add, ids, table, part)
                 yield sink.take()
@@ -106,7 +108,7 @@ class _Table:
         """Return how many rows have a vector in a space."""
         return len(self._rows[space])
 
-    def add(self, part: Rows) -> None:
+    def add(self, part: DescriptorRows) -> None:
         """Add rows."""
         for column in COLUMNS:
             if column.name != "item":
@@ -140,7 +142,7 @@ class _Table:
             yield block
 
 
-def _add(ids: IO[bytes], table: _Table, part: Rows) -> None:
+def _add(ids: IO[bytes], table: _Table, part: DescriptorRows) -> None:
     ids.write(np.array(part.values["item"], _ID_TYPE).tobytes())
     table.add(part)
 

@@ -5,8 +5,8 @@ from collections.abc import AsyncIterator
 from typing import Any
 
 from services.library.descriptors.columns import COLUMNS, TAGS, ColumnType
-from services.library.descriptors.manifest import Manifest
-from services.library.descriptors.rows import Rows
+from services.library.descriptors.manifest import DescriptorManifest
+from services.library.descriptors.rows import DescriptorRows
 from services.library.descriptors.sink import Sink
 
 METADATA_KEY = b"cratedig"
@@ -15,7 +15,9 @@ _ROW_GROUP = 10_000
 """Rows that are written at a time."""
 
 
-async def write_parquet(rows: AsyncIterator[Rows], manifest: Manifest) -> AsyncIterator[bytes]:
+async def write_parquet(
+    rows: AsyncIterator[DescriptorRows], manifest: DescriptorManifest
+) -> AsyncIterator[bytes]:
     """Yield the parts of a Parquet file.
 
     Besides `COLUMNS` it has the columns `tags` (list of text), `space` and `space_version` (text)
@@ -24,7 +26,7 @@ async def write_parquet(rows: AsyncIterator[Rows], manifest: Manifest) -> AsyncI
     """
     sink = Sink()
     writer = await asyncio.to_thread(_open, sink, manifest)
-    waiting: list[Rows] = []
+    waiting: list[DescriptorRows] = []
     async for part in rows:
         waiting.append(part)
         if sum(p.count for p in waiting) >= _ROW_GROUP:
@@ -37,7 +39,7 @@ async def write_parquet(rows: AsyncIterator[Rows], manifest: Manifest) -> AsyncI
     yield sink.take()
 
 
-def _open(sink: Sink, manifest: Manifest) -> Any:
+def _open(sink: Sink, manifest: DescriptorManifest) -> Any:
     # Imported here: it takes 40 MB, which a library that writes no such file does not need.
     from pyarrow import parquet
 
@@ -45,7 +47,7 @@ def _open(sink: Sink, manifest: Manifest) -> Any:
     return parquet.ParquetWriter(sink, schema, compression="zstd")
 
 
-def _write(writer: Any, parts: list[Rows]) -> None:
+def _write(writer: Any, parts: list[DescriptorRows]) -> None:
     import pyarrow
 
     schema = _schema()

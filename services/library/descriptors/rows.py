@@ -44,7 +44,7 @@ _SELECTED = (
 
 
 @dataclass(frozen=True, slots=True)
-class Rows:
+class DescriptorRows:
     """Some rows of a descriptor table.
 
     Attributes
@@ -75,7 +75,7 @@ async def read_rows(
     vectors: SoundVectors | None,
     owner: str,
     documents: DocumentIds,
-) -> AsyncIterator[Rows]:
+) -> AsyncIterator[DescriptorRows]:
     """Yield the rows of an owner's documents; items that were removed meanwhile are left out.
 
     Parameters
@@ -89,12 +89,12 @@ async def read_rows(
         ids = documents[first : first + AT_ONCE].tolist()
         # A session for each part: a slow reader holds no connection.
         async with database.session() as session:
-            found = await _read(session, owner, ids)
+            selected = await _read(session, owner, ids)
             tags = await _tags_of(session, ids)
-        spaces = [Space(*row[1:4]) if row[1] is not None else None for row in found]
-        items = [row[4] for row in found]
+        spaces = [Space(*row[1:4]) if row[1] is not None else None for row in selected]
+        items = [row[4] for row in selected]
         stored = await _vectors_of(vectors, owner, items, spaces) if vectors else {}
-        yield await asyncio.to_thread(_rows, found, tags, spaces, stored)
+        yield await asyncio.to_thread(_rows, selected, tags, spaces, stored)
 
 
 async def _read(session: AsyncSession, owner: str, ids: list[int]) -> list[Any]:
@@ -133,13 +133,14 @@ async def _vectors_of(
 
 
 def _rows(
-    found: list[Any],
+    selected: list[Any],
     tags: dict[int, list[str]],
     spaces: list[Space | None],
     stored: dict[str, F32],
-) -> Rows:
+) -> DescriptorRows:
     values = {
-        column.name: [row[place] for row in found] for place, column in enumerate(COLUMNS, start=4)
+        column.name: [row[place] for row in selected]
+        for place, column in enumerate(COLUMNS, start=4)
     }
     values["created"] = [microseconds(time) for time in values["created"]]
     vectors = [stored.get(item) for item in values["item"]]
@@ -147,4 +148,4 @@ def _rows(
     kept = [
         own if vector is not None else None for own, vector in zip(spaces, vectors, strict=True)
     ]
-    return Rows(values, [tags.get(row[0], []) for row in found], kept, vectors)
+    return DescriptorRows(values, [tags.get(row[0], []) for row in selected], kept, vectors)

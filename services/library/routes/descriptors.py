@@ -10,7 +10,7 @@ from starlette.responses import Response, StreamingResponse
 from contracts.base import StrictModel
 from contracts.search import MAX_QUERY_LENGTH
 from kit.http.routes import GuardedRoute
-from services.library.descriptors.manifest import Manifest
+from services.library.descriptors.manifest import DescriptorManifest
 from services.library.descriptors.npz import write_npz
 from services.library.descriptors.parquet import write_parquet
 from services.library.descriptors.rows import read_rows
@@ -82,8 +82,8 @@ def descriptor_routes(server: Context) -> APIRouter:
         documents, revision = await server.searches.all_matching(owner, query)
         async with server.database.session() as session:
             now = await server.database.time(session)
-        manifest = Manifest(
-            query=format_query(query), revision=revision, found=len(documents), created=now
+        manifest = DescriptorManifest(
+            query=format_query(query), revision=revision, count=len(documents), created=now
         )
         vectors = server.vectors if params.vectors else None
         rows = read_rows(server.database, vectors, owner, documents)

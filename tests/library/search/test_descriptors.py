@@ -48,17 +48,17 @@ async def test_a_parquet_file_has_a_row_for_each_item(catalogue: Catalogue) -> N
     answer = await fetch(user, q="kind:sample")
     assert "descriptors.parquet" in answer.headers["content-disposition"]
     table = parquet.read_table(io.BytesIO(answer.content))
-    found = {row["name"]: row for row in table.to_pylist()}
-    assert {name: row["item"] for name, row in found.items()} == ids
-    low, crack = found["low"], found["crack"]
+    by_name = {row["name"]: row for row in table.to_pylist()}
+    assert {name: row["item"] for name, row in by_name.items()} == ids
+    low, crack = by_name["low"], by_name["crack"]
     assert (low["class"], low["favourite"], low["rating"]) == ("kick", True, 4)
     assert "vinyl" in low["tags"]
     assert low["vector"] == pytest.approx([1, 0, 0], abs=1e-3)
-    assert found["high"]["vector"] == pytest.approx([0.5, 0.866, 0], abs=1e-3)
+    assert by_name["high"]["vector"] == pytest.approx([0.5, 0.866, 0], abs=1e-3)
     assert (low["space"], low["space_version"]) == ("sample", "kits-1")
     assert (crack["vector"], crack["space"], crack["rating"]) == (None, None, 0)
     manifest = json.loads(table.schema.metadata[b"cratedig"])
-    assert (manifest["query"], manifest["found"]) == ("kind:sample", 3)
+    assert (manifest["query"], manifest["count"]) == ("kind:sample", 3)
     assert set(manifest["columns"]) < set(table.column_names)
 
 
@@ -82,7 +82,7 @@ async def test_a_numpy_archive_has_the_same_rows(catalogue: Catalogue) -> None:
         assert set(described) == {ids["low"], ids["high"]}
         vectors = [vector for vector in table["vector"].to_pylist() if vector is not None]
         np.testing.assert_array_equal(archive["vectors-sample-kits-1"], np.array(vectors, "f4"))
-        assert json.loads(str(archive["manifest"]))["found"] == 3
+        assert json.loads(str(archive["manifest"]))["count"] == 3
 
 
 async def test_a_search_without_results_is_an_empty_file(catalogue: Catalogue) -> None:

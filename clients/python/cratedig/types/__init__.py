@@ -3,10 +3,15 @@
 from cratedig.types.accounts import (
     Account,
     ApiKey,
+    DeviceAuthorization,
+    DeviceSession,
     HiddenUsage,
     Invitation,
     KeyScope,
+    LoggedOut,
     Session,
+    SignInOptions,
+    SignInProvider,
     Usage,
 )
 from cratedig.types.admin import (
@@ -70,6 +75,15 @@ from cratedig.types.corrections import (
     CorrectionVersions,
     OlderResult,
 )
+from cratedig.types.cuts import (
+    Cut,
+    CutAuthor,
+    CutEdit,
+    CutList,
+    Multitrack,
+    MultitrackPart,
+    SliceKind,
+)
 from cratedig.types.events import Event, Feed, FeedEntry, Ticket
 from cratedig.types.imports import (
     Import,
@@ -80,6 +94,13 @@ from cratedig.types.imports import (
     ImportState,
 )
 from cratedig.types.maps import Map, MapLabel, MapPoints, MapState
+from cratedig.types.recommendations import (
+    ReasonKind,
+    Recommendation,
+    RecommendationReason,
+    Recommendations,
+    RecommendationState,
+)
 from cratedig.types.search import (
     DescriptorFormat,
     FacetCount,
@@ -96,6 +117,7 @@ from cratedig.types.search import (
 from cratedig.types.similarity import (
     DuplicateGroup,
     DuplicateItem,
+    QuerySound,
     SimilarityAspects,
     SimilarSound,
     SimilarSounds,
@@ -160,8 +182,14 @@ __all__ = [
     "CorrectionVersion",
     "CorrectionVersions",
     "Corrections",
+    "Cut",
+    "CutAuthor",
+    "CutEdit",
+    "CutList",
     "DeadLetter",
     "DescriptorFormat",
+    "DeviceAuthorization",
+    "DeviceSession",
     "Download",
     "DuplicateGroup",
     "DuplicateItem",
@@ -195,11 +223,14 @@ __all__ = [
     "KeyScope",
     "Lineage",
     "LinearModel",
+    "LoggedOut",
     "Map",
     "MapLabel",
     "MapPoints",
     "MapState",
     "Model",
+    "Multitrack",
+    "MultitrackPart",
     "OlderResult",
     "OldestJob",
     "OneTimeLink",
@@ -210,8 +241,14 @@ __all__ = [
     "Producer",
     "Progress",
     "ProposalsConfirmed",
+    "QuerySound",
     "Queue",
     "Reason",
+    "ReasonKind",
+    "Recommendation",
+    "RecommendationReason",
+    "RecommendationState",
+    "Recommendations",
     "RetryWith",
     "Run",
     "RunState",
@@ -222,9 +259,12 @@ __all__ = [
     "SearchTag",
     "Session",
     "ShareRole",
+    "SignInOptions",
+    "SignInProvider",
     "SimilarSound",
     "SimilarSounds",
     "SimilarityAspects",
+    "SliceKind",
     "SoundClass",
     "Stem",
     "Step",

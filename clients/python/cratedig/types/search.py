@@ -66,6 +66,7 @@ class SearchHit(Answer):
     rating: int | None = None
     licence: str | None = None
     tags: tuple[SearchTag, ...] = ()
+    distance: float | None = None
 
 
 class FacetCount(Answer):
