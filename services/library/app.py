@@ -54,6 +54,7 @@ from services.library.routes.item_edits import item_edit_routes
 from services.library.routes.items import hidden_routes, item_routes
 from services.library.routes.jobs import job_routes
 from services.library.routes.maps import map_routes
+from services.library.routes.notes import note_routes
 from services.library.routes.pipelines import pipeline_routes
 from services.library.routes.runs import run_routes
 from services.library.routes.saved_searches import saved_search_routes
@@ -92,6 +93,7 @@ _ROUTES: tuple[Callable[[Context], APIRouter], ...] = (
     import_routes,
     item_routes,
     correction_routes,
+    note_routes,
     hidden_routes,
     artifact_routes,
     tag_routes,

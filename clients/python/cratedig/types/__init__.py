@@ -78,6 +78,7 @@ from cratedig.types.imports import (
     ImportState,
 )
 from cratedig.types.maps import Map, MapLabel, MapPoints, MapState
+from cratedig.types.notes import DecodedNote, DecodedNotes, NoteThresholds
 from cratedig.types.search import (
     FacetCount,
     Facets,
@@ -156,6 +157,8 @@ __all__ = [
     "CorrectionVersions",
     "Corrections",
     "DeadLetter",
+    "DecodedNote",
+    "DecodedNotes",
     "Download",
     "DuplicateGroup",
     "DuplicateItem",
@@ -194,6 +197,7 @@ __all__ = [
     "MapPoints",
     "MapState",
     "Model",
+    "NoteThresholds",
     "OlderResult",
     "OldestJob",
     "OneTimeLink",
