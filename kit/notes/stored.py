@@ -1,7 +1,7 @@
 """Posteriors as a compact file, and notes from it with other thresholds.
 
 The file holds what `find_notes` reads: posteriors in steps of 1/255, and the power spectrum in
-steps of 1 dB up to 6.3 kHz. Values that no note can depend on are 0, so that they take no space:
+steps of 1 dB up to 6.4 kHz. Values that no note can depend on are 0, so that they take no space:
 frames and pitches far from any posterior of at least `MIN_THRESHOLD`. Chunks of frames, each
 compressed by zlib, are followed by a header as JSON, its length and a magic number.
 """
@@ -166,7 +166,6 @@ class StoredPosteriors:
         chunks = [c for c in self._chunks if c.first < last and c.first + c.frames > first]
         if not chunks:
             return []
-        offset = chunks[0].first
         spectra = _SpectrumBuffer()
         assembler = NoteAssembler(
             Options(
@@ -182,14 +181,15 @@ class StoredPosteriors:
         )
         notes: list[NoteEvent] = []
         for chunk in chunks:
+            low, high = max(0, first - chunk.first), min(chunk.frames, last - chunk.first)
             posteriors, spectrum = self._read(chunk)
-            spectra.add(spectrum)
-            notes += assembler.add(posteriors)
-        notes += assembler.finish(stored.duration - offset * FRAME)
+            spectra.add(spectrum[low:high])
+            notes += assembler.add(posteriors.cut(low, high))
+        notes += assembler.finish(stored.duration - first * FRAME)
         shifted = (
             NoteEvent(
-                note.start + offset * FRAME,
-                note.end + offset * FRAME,
+                note.start + first * FRAME,
+                note.end + first * FRAME,
                 note.pitch,
                 note.confidence,
                 note.level,

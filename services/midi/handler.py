@@ -105,8 +105,8 @@ def _recording(
         transcriber = NoteTranscriber(
             engine, options, follow_bends=params.pitch_bends, on_frames=writer.add
         )
-        heard = [note for block in reader.blocks() for note in transcriber.feed(block)]
-        heard += transcriber.finish()
+        detected = [note for block in reader.blocks() for note in transcriber.feed(block)]
+        detected += transcriber.finish()
         writer.finish(
             StoredOptions(
                 onset_threshold=params.onset_threshold,
@@ -119,10 +119,10 @@ def _recording(
                 tuning=tuning,
                 factor=RATE / rate,
                 duration=facts.duration * rate / RATE,
-                median_level=median_level(heard),
+                median_level=median_level(detected),
             )
         )
-    notes = [retuned(note, tuning, RATE / rate) for note in heard]
+    notes = [retuned(note, tuning, RATE / rate) for note in detected]
     if reader.peak < SILENCE:
         raise Silent
     if not notes:

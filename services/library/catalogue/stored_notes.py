@@ -110,9 +110,9 @@ def decode_notes(
     """
     try:
         stored = StoredPosteriors(data)
-        made = stored.options
+        options = stored.options
         machine = NoteThresholds(
-            onset=made.onset_threshold, note=made.frame_threshold, shortest=made.minimum_note_ms
+            onset=options.onset_threshold, note=options.frame_threshold, shortest=options.minimum_note_ms
         )
         thresholds = NoteThresholds(
             onset=machine.onset if onset is None else onset,
@@ -142,7 +142,7 @@ def decode_notes(
         start=min(start, stop),
         end=stop,
         bend_interval=FRAME,
-        notes=tuple(to_note(event, median=made.median_level) for event in events),
+        notes=tuple(to_note(event, median=options.median_level) for event in events),
     )
 
 

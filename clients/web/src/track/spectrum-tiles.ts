@@ -35,8 +35,10 @@ export class SpectrumTiles {
     size: number | null,
     private readonly onChange: () => void,
   ) {
-    const url = new URL("../audio/spectrogram.worker.ts", import.meta.url);
-    this.#worker = new Worker(url, { type: "module" });
+    this.#worker = new Worker(new URL("../audio/spectrogram.worker.ts", import.meta.url), {
+      type: "module",
+    });
+    this.#worker.onerror = () => this.#fail();
     this.#worker.onmessage = ({ data }: MessageEvent<FromSpectrogram>) => {
       if (data.kind === "opened") this.#sampleRate = data.sampleRate;
       else if (data.kind === "tile") this.#keep(data.key, data.values);
