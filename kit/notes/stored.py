@@ -89,7 +89,7 @@ class PosteriorsWriter:
             # Differences along time of one column compress best.
             rows = np.ascontiguousarray(columns.T)
             rows[:, 1:] -= rows[:, :-1].copy()
-            data = zlib.compress(rows, 6)
+            data = zlib.compress(rows.tobytes(), 6)
             self._file.write(struct.pack("<II", last - first, len(data)) + data)
 
     def finish(self, options: StoredOptions) -> None:
@@ -279,7 +279,8 @@ def _widened(mask: _Mask, before: int, after: int) -> _Mask:
     """Set the frames up to `before` before a set one and up to `after` after it, [frames, n]."""
     counts = np.pad(np.cumsum(mask, axis=0), ((after + 1, before), (0, 0)), mode="edge")
     counts[: after + 1] = 0
-    return counts[after + 1 + before :] - counts[: len(mask)] > 0
+    widened: _Mask = np.greater(counts[after + 1 + before :], counts[: len(mask)])
+    return widened
 
 
 @cache

@@ -112,7 +112,9 @@ def decode_notes(
         stored = StoredPosteriors(data)
         options = stored.options
         machine = NoteThresholds(
-            onset=options.onset_threshold, note=options.frame_threshold, shortest=options.minimum_note_ms
+            onset=options.onset_threshold,
+            note=options.frame_threshold,
+            shortest=options.minimum_note_ms,
         )
         thresholds = NoteThresholds(
             onset=machine.onset if onset is None else onset,
