@@ -29,7 +29,9 @@ export function StemHead({
     >
       <div className="stem-name">
         <span className="swatch" />
-        {stemLabel(stem)}
+        <span className="ellipsis" title={stemLabel(stem)}>
+          {stemLabel(stem)}
+        </span>
         <SpectrumButton name={stem} label={stemLabel(stem)} />
         <kbd className="not-phone">{index + 1}</kbd>
       </div>
