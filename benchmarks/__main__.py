@@ -34,6 +34,7 @@ ORDER = (
     "sound_words",
     "similarity",
     "teaching",
+    "recommendations",
     "map",
     "analysis",
     "separation",
