@@ -14,6 +14,7 @@ class DecodedNote(Answer):
     velocity: int
     confidence: float
     bends: tuple[float, ...] = ()
+    sound: str | None = None
 
 
 class NoteThresholds(Answer):
