@@ -105,6 +105,7 @@ CASES: dict[str, Case] = {
     "items.get": lambda c, w: c.items.get(w.item),
     "items.list": lambda c, w: c.items.list(roots=True, kind="stem", page_size=1),
     "items.unfavourite": lambda c, w: c.items.unfavourite(w.item),
+    "items.notes": lambda c, w: c.items.notes(w.item, stem="bass", onset=0.4),
     "items.waveforms": lambda c, w: c.items.waveforms([w.item]),
     "items.update": lambda c, w: c.items.update(w.new_item(), bpm=120.0),
     "jobs.artifacts": lambda c, w: c.jobs.artifacts(w.job, page_size=2),
