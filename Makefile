@@ -129,8 +129,9 @@ lock: ## Resolve the dependencies into requirements/*.txt
 	done
 
 .PHONY: schemas
-schemas: setup ## Generate contracts/schemas and the synchronous client
+schemas: setup ## Generate contracts/schemas, the synchronous client, and manifests of Kafka's topics and users
 	$(BIN)/python -m embedded.schemas
+	$(BIN)/python -m deploy.k8s.generate
 	$(BIN)/python clients/python/make_sync.py
 	@$(call with_node,schema)
 
@@ -143,6 +144,7 @@ lint: setup ## Check style, import rules, and that schemas are up to date
 	$(BIN)/ruff format --check .
 	$(BIN)/lint-imports
 	$(BIN)/python -m embedded.schemas --check
+	$(BIN)/python -m deploy.k8s.generate --check
 	$(BIN)/python clients/python/make_sync.py --check
 	@$(call with_node,lint)
 
@@ -154,7 +156,7 @@ types: setup ## Check static types
 
 .PHONY: test
 test: setup weights oidc-provider ## Run every test that needs no server
-	$(BIN)/python -m pytest -n 2 --dist loadgroup -m "not cluster and not slow and not gpu and not daw" $(ARGS)
+	$(BIN)/python -m pytest -n 2 --dist loadgroup -m "not cluster and not k8s and not slow and not gpu and not daw" $(ARGS)
 
 .PHONY: test-web-short
 test-web-short: setup web chromium ## Run the web client's unit tests, and short flows in a browser
@@ -178,6 +180,14 @@ test-cluster: setup weights ## Run the same suites on real Kafka, S3 and Postgre
 	@status=0; umask 077; $(BIN)/python -m deploy.servers env > .services/env || status=$$?; \
 	if [ $$status = 0 ]; then set -a; source .services/env; set +a; \
 	  CRATEDIG_CLUSTER=required $(BIN)/python -m pytest -m "cluster and not slow" $(ARGS) || status=$$?; fi; \
+	$(BIN)/python -m deploy.servers down; exit $$status
+
+.PHONY: test-k8s
+test-k8s: setup weights ## Apply deploy/k8s to a real API server and run some of its pods; needs Go, Java and Maven
+	@$(BIN)/python -m deploy.servers up
+	@status=0; umask 077; $(BIN)/python -m deploy.servers env > .services/env || status=$$?; \
+	if [ $$status = 0 ]; then set -a; source .services/env; set +a; \
+	  $(BIN)/python -m pytest -m k8s tests/k8s $(ARGS) || status=$$?; fi; \
 	$(BIN)/python -m deploy.servers down; exit $$status
 
 .PHONY: test-daw
@@ -205,12 +215,13 @@ test-fuzz: setup weights ## Send CASES generated requests to the API's operation
 
 .PHONY: test-all
 test-all: setup weights oidc-provider ## Run every test, including the long ones
-	$(BIN)/python -m pytest -n 2 --dist loadgroup -m "not cluster and not gpu and not daw" $(ARGS)
+	$(BIN)/python -m pytest -n 2 --dist loadgroup -m "not cluster and not k8s and not gpu and not daw" $(ARGS)
 	$(MAKE) test-schedules SCHEDULES=20000
 	$(MAKE) test-failpoints
 	$(MAKE) test-kills KILLS=200 JOBS=1000
 	$(MAKE) test-fuzz CASES=250000 MUTANTS=10000
 	$(MAKE) test-cluster
+	$(MAKE) test-k8s
 
 .PHONY: fuzz-audio
 fuzz-audio: setup ## Send a thousand damaged files through ingest; CRATEDIG_FUZZ_COUNT and _SEED choose others
