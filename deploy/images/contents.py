@@ -13,7 +13,7 @@ from packaging.utils import canonicalize_name
 from deploy.images.builds import ROOT, Build, has_weights
 
 COMPILERS = re.compile(
-    r"(.*-)?(gcc|g\+\+|cc|c\+\+|cpp|clang|clang\+\+|ld|as|make|cmake|rustc|cargo|go|node|npm)(-[\d.]+)?"
+    r"([a-z0-9_]+-linux-gnu-)?(gcc|g\+\+|cc|c\+\+|cpp|clang|clang\+\+|ld|as|make|cmake|rustc|cargo|go|node|npm)(-[\d.]+)?"
 )
 """Names of programs that build other programs, and of Node, which only builds the page."""
 CACHES = (

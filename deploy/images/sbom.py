@@ -23,15 +23,15 @@ def sbom(build: Build, contents: Contents) -> str:
     """Return the bill of materials of an image, in JSON."""
     bom = Bom()
     name, _, version = build.tag.partition(":")
-    bom.metadata.component = Component(
-        name=name, version=version, type=ComponentType.CONTAINER, bom_ref=build.tag
-    )
+    image = Component(name=name, version=version, type=ComponentType.CONTAINER, bom_ref=build.tag)
+    bom.metadata.component = image
     packages = [("pypi", "", package) for package in contents.python]
     packages += [("deb", "debian", package) for package in contents.debian]
     if contents.web:
         packages += [("npm", "", package) for package in web_packages()]
     for kind, namespace, package in packages:
         bom.components.add(_component(kind, namespace, package))
+    bom.register_dependency(image, bom.components)
     return JsonV1Dot6(bom).output_as_string(indent=2)
 
 
