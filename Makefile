@@ -20,6 +20,7 @@ CASES ?= 5500
 SCHEDULES ?= 2000
 MUTANTS ?= 1000
 EVERY ?= 1
+IMAGES ?=
 ARGS ?=
 
 WEB := clients/web
@@ -168,11 +169,12 @@ test-cluster: setup weights ## Run the same suites on real Kafka, S3 and Postgre
 	$(BIN)/python -m deploy.servers down; exit $$status
 
 .PHONY: test-images
-test-images: setup weights image-programs ## Build every image, check what it holds, and send a song through services that run from them; needs root
+test-images: setup weights image-programs ## Build every image, check what it holds, and send a song through services that run from them (IMAGES=…: some); needs root
 	@$(BIN)/python -m deploy.servers up
 	@status=0; umask 077; $(BIN)/python -m deploy.servers env > .services/env || status=$$?; umask 022; \
 	if [ $$status = 0 ]; then set -a; source .services/env; set +a; \
-	  CRATEDIG_CLUSTER=required $(BIN)/python -m pytest -s -m images tests/deploy $(ARGS) || status=$$?; fi; \
+	  CRATEDIG_CLUSTER=required CRATEDIG_TEST_IMAGES="$(IMAGES)" \
+	  $(BIN)/python -m pytest -s -m images tests/deploy $(ARGS) || status=$$?; fi; \
 	$(BIN)/python -m deploy.servers down; exit $$status
 
 .PHONY: image-programs

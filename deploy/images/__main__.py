@@ -11,11 +11,22 @@ from datetime import date
 from pathlib import Path
 
 from deploy.images import advisories, base
-from deploy.images.builds import ROOT, Build, ImageError, build_command, find_program, services
+from deploy.images.builds import (
+    ROOT,
+    Build,
+    ImageError,
+    build_command,
+    find_program,
+    inputs_digest,
+    services,
+)
 from deploy.images.contents import problems, read_contents
 from deploy.images.sbom import sbom
 from deploy.images.secret_scan import secrets_in_image
 from deploy.images.store import Store
+
+INPUTS = "cratedig.inputs"
+"""The label that holds the digest of what an image was made of."""
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -87,15 +98,22 @@ def _build(builds: Sequence[Build]) -> None:
 
 
 def build_in_store(store: Store, builds: Sequence[Build]) -> None:
-    """Build images on bases made here; one at a time, since each uses all processors."""
+    """Build images on bases made here; one at a time, since each uses all processors.
+
+    An image that the store holds already, made of the same files, stays as it is.
+    """
     base.make_bases(store, say)
     for build in builds:
+        digest = inputs_digest(build)
+        if store.has(build.tag) and store.config(build.tag).labels.get(INPUTS) == digest:
+            continue
         say(f"building {build.tag}")
         command, *rest = build_command(build)
         log = store.folder / f"{build.service}.log"
         # No layer of a step is kept: with vfs each is a copy of everything below it. The caches of
         # pip and npm are what makes a second build fast.
-        store.buildah(command, "--layers=false", *base.build_options(), *rest, log=log)
+        label = f"--label={INPUTS}={digest}"
+        store.buildah(command, "--layers=false", label, *base.build_options(), *rest, log=log)
 
 
 def _show(store: Store, builds: Sequence[Build]) -> int:

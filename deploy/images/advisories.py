@@ -95,7 +95,7 @@ def audit_python(locks: Sequence[Path]) -> list[Audit]:
     for lock in locks:
         command = (
             *(sys.executable, "-m", "pip_audit", "--requirement", str(lock), "--require-hashes"),
-            *("--no-deps", "--disable-pip", "--format", "json", "--progress-spinner", "off"),
+            *("--disable-pip", "--format", "json", "--progress-spinner", "off"),
         )
         output, problem = _output(command, ROOT)
         audits.append(read_pip_audit(lock.name, output, problem))

@@ -1,13 +1,16 @@
 """What is built: the images of all services, their variants, and the command of one build."""
 
+import hashlib
 import shutil
 import subprocess
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[2]
 PROGRAMS = ("docker", "podman", "buildah")
+NOT_SENT = frozenset({"__pycache__", "node_modules", "dist"})
+"""Folders that .dockerignore keeps from every build."""
 
 
 class ImageError(Exception):
@@ -77,6 +80,29 @@ class Build:
         if self.baked:
             arguments["WEIGHTS"] = "baked"
         return arguments
+
+
+def inputs_digest(build: Build) -> str:
+    """Return the SHA-256 of everything that an image is made of, besides its base."""
+    digest = hashlib.sha256(repr(sorted(build.arguments().items())).encode())
+    for path in _inputs(build):
+        content = path.read_bytes()
+        digest.update(f"{path.relative_to(ROOT)} {len(content)}\n".encode() + content)
+    return digest.hexdigest()
+
+
+def _inputs(build: Build) -> Iterator[Path]:
+    yield from (ROOT / "Dockerfile", ROOT / ".dockerignore", ROOT / build.lock)
+    folders = ["contracts", "kit"]
+    if build.service == "gateway":
+        folders += ["gateway", "clients/web"]
+    else:
+        folders.append(f"services/{build.service}")
+        yield ROOT / "services" / "__init__.py"
+    for folder in folders:
+        for path in sorted((ROOT / folder).rglob("*")):
+            if path.is_file() and not NOT_SENT & set(path.relative_to(ROOT).parts):
+                yield path
 
 
 def build_command(

@@ -35,6 +35,7 @@ class ImageConfig:
     command: tuple[str, ...]
     environment: dict[str, str]
     working_folder: str
+    labels: dict[str, str]
     history: tuple[str, ...]
     """The instructions that made the image, with the build arguments that they saw."""
 
@@ -137,6 +138,7 @@ class Store:
             command=(*config.get("Entrypoint", ()), *config.get("Cmd", ())),
             environment=dict(entry.split("=", 1) for entry in config.get("Env", ())),
             working_folder=config.get("WorkingDir", "/"),
+            labels=config.get("Labels") or {},
             history=tuple(str(entry.get("created_by", "")) for entry in content["History"]),
         )
 

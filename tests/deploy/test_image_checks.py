@@ -23,6 +23,7 @@ CONFIG = ImageConfig(
     command=("/app/start",),
     environment={"PATH": "/venv/bin:/usr/bin", "KIT_WEIGHTS_DIR": "/weights"},
     working_folder="/app",
+    labels={},
     history=("/bin/sh -c #(nop) USER 10001",),
 )
 CANARY = "canary0123456789abcdef0123456789"
@@ -86,6 +87,14 @@ def test_all_programs_get_the_same_command() -> None:
         *("build", "--file", str(ROOT / "Dockerfile"), "--tag", "cratedig/midi:dev"),
         *("--build-arg", "SERVICE=midi", "--build-arg", "PYTHON_IMAGE=example/python", str(ROOT)),
     )
+
+
+def test_an_image_is_made_of_its_own_files_and_lock() -> None:
+    digests = {name: builds.inputs_digest(Build(name)) for name in services()}
+    assert len(set(digests.values())) == len(digests)
+    assert builds.inputs_digest(Build("midi")) == digests["midi"]
+    assert builds.inputs_digest(Build("midi", gpu=True)) != digests["midi"]
+    assert builds.inputs_digest(Build("midi", baked=True)) != digests["midi"]
 
 
 def test_without_a_program_that_works_the_message_says_what_to_install(
@@ -165,6 +174,7 @@ def test_a_secret_in_a_build_argument_or_in_the_environment_is_found(tmp_path: P
         command=(),
         environment={"POSTGRES_PASSWORD": CANARY},
         working_folder="/",
+        labels={},
         history=(f"|1 KIT_INTERNAL_SECRET={CANARY} /bin/sh -c true",),
     )
     what = "the image's configuration holds the value of a secret setting"

@@ -1,10 +1,12 @@
 """Every image is built and opened, and a song goes through services that run from their images.
 
+A chain of fewer workers needs ingest and separation; a pipeline leaves out the others.
 `make test-images` runs this; it prints what fills each image and how long its build took.
 """
 
 import json
 import os
+import re
 import subprocess
 import time
 from collections.abc import Iterator
@@ -38,7 +40,9 @@ pytestmark = [pytest.mark.images, pytest.mark.timeout(3600)]
 
 SONG = ROOT / "examples" / "song" / "song.flac"
 USER = 10001
-WORKERS = tuple(name for name in services() if name not in {"gateway", "library"})
+CHOSEN = tuple(os.environ.get("CRATEDIG_TEST_IMAGES", "").split()) or services()
+"""The services whose images are tested; `make test-images IMAGES=…` tests some."""
+WORKERS = tuple(name for name in CHOSEN if name not in {"gateway", "library"})
 MAX_BYTES = 1_000_000_000
 """No image for CPUs is larger; those for GPUs bring some GB of CUDA's libraries."""
 
@@ -80,7 +84,7 @@ def gateway_root(images: Images) -> Iterator[Path]:
         yield root
 
 
-@pytest.mark.parametrize("name", services())
+@pytest.mark.parametrize("name", CHOSEN)
 def test_an_image_holds_what_its_service_needs_and_nothing_else(
     images: Images, name: str, tmp_path: Path
 ) -> None:
@@ -213,19 +217,22 @@ def test_a_song_goes_through_services_that_run_from_their_images(
     run = user.runs.wait(user.runs.create(sent.item, "full").id)
     assert run.state == "succeeded", run
     names = {artifact.name for artifact in user.artifacts.list(sent.item)}
-    assert {"vocals.flac", "accompaniment.flac", "song.mid"} <= names
-    export = user.jobs.create(sent.item, "export", params={"preset": "stems"})
-    user.jobs.wait(export.id)
+    assert {"vocals.flac", "accompaniment.flac"} <= names
+    assert ("song.mid" in names) == ("midi" in WORKERS)
+    if "export" in WORKERS:
+        user.jobs.wait(user.jobs.create(sent.item, "export", params={"preset": "stems"}).id)
     finished = {job.task for job in user.jobs.list(item=sent.item) if job.state == "succeeded"}
     assert finished >= set(WORKERS)
     say(f"the song went through all services in {time.monotonic() - began:.0f} s")
 
 
 def test_the_gateways_image_serves_the_page(server: RunningServer) -> None:
-    answer = httpx.get(server.url, follow_redirects=True)
-    assert answer.status_code == 200
-    assert "<div id=" in answer.text
-    assert "default-src" in answer.headers["Content-Security-Policy"]
+    page = httpx.get(server.url, headers={"Accept": "text/html"})
+    assert page.status_code == 200
+    assert "default-src" in page.headers["Content-Security-Policy"]
+    scripts = re.findall(r'src="(/assets/[^"]+\.js)"', page.text)
+    assert scripts
+    assert httpx.get(f"{server.url}{scripts[0]}").headers["Content-Type"].startswith("text/java")
 
 
 def test_an_image_that_is_not_in_the_store_is_named(images: Images) -> None:
