@@ -122,15 +122,15 @@ def _show(store: Store, builds: Sequence[Build]) -> int:
         config = store.config(build.tag)
         with store.opened(build.tag) as root:
             contents = read_contents(root)
-            found = [*problems(root, build), *secrets_in_image(root, config)]
+            flaws = [*problems(root, build), *secrets_in_image(root, config)]
         sizes = ", ".join(f"{p.name} {_mb(p.bytes)}" for p in contents.largest())
         print(
             f"{build.tag:<28} {_mb(contents.bytes):>9}: own code {_mb(contents.app)}, "
             f"page {_mb(contents.web)}, weights {_mb(contents.weights)}; largest: {sizes}"
         )
-        for problem in found:
-            print(f"  WRONG: {problem}")
-        wrong += bool(found)
+        for flaw in flaws:
+            print(f"  WRONG: {flaw}")
+        wrong += bool(flaws)
     return int(wrong > 0)
 
 

@@ -129,8 +129,8 @@ def find_program() -> str:
     """
     for name in PROGRAMS:
         if path := shutil.which(name):
-            asked = subprocess.run((path, "info"), capture_output=True, check=False)  # noqa: S603
-            if asked.returncode == 0:
+            info = subprocess.run((path, "info"), capture_output=True, check=False)  # noqa: S603
+            if info.returncode == 0:
                 return path
     raise ImageError(
         "No program here can build images: start docker's daemon, or install podman or buildah "

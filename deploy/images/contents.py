@@ -69,7 +69,7 @@ def read_contents(root: Path) -> Contents:
 
 def locked_versions(lock: Path) -> dict[str, str]:
     """Return the packages that a lock installs here, by their normalised names."""
-    versions = {}
+    versions: dict[str, str] = {}
     for entry in ENTRY.findall(lock.read_text(encoding="utf-8")):
         requirement = Requirement(entry)
         if requirement.marker is None or requirement.marker.evaluate():
@@ -90,15 +90,19 @@ def problems(root: Path, build: Build) -> list[str]:
 
 
 def _wrong_packages(root: Path, build: Build) -> Iterator[str]:
-    wanted = locked_versions(ROOT / build.lock)
-    there = {package.name: package.version for package in _python_packages(root)}
+    locked = locked_versions(ROOT / build.lock)
+    installed_versions = {package.name: package.version for package in _python_packages(root)}
     # Weights may come from wheels, which pip downloads.
     if has_weights(build.service):
-        there.pop("pip", None)
-    for name in sorted(wanted.keys() | there.keys()):
-        if wanted.get(name) != there.get(name):
-            installed = f"{name} {there[name]} is installed" if name in there else f"no {name}"
-            yield f"{installed}; {build.lock} has {wanted.get(name, 'none')}"
+        installed_versions.pop("pip", None)
+    for name in sorted(locked.keys() | installed_versions.keys()):
+        if locked.get(name) != installed_versions.get(name):
+            installed = (
+                f"{name} {installed_versions[name]} is installed"
+                if name in installed_versions
+                else f"no {name}"
+            )
+            yield f"{installed}; {build.lock} has {locked.get(name, 'none')}"
 
 
 def _wrong_code(root: Path, build: Build) -> Iterator[str]:
@@ -106,15 +110,15 @@ def _wrong_code(root: Path, build: Build) -> Iterator[str]:
     there = {path.name for path in app.iterdir()}
     siblings = {path.name for path in (app / "services").glob("*") if path.is_dir()}
     if build.service == "gateway":
-        wanted, own = {"contracts", "kit", "gateway", "clients", "start"}, set[str]()
+        expected, own = {"contracts", "kit", "gateway", "clients", "start"}, set[str]()
         if not (app / "clients" / "web" / "dist" / "index.html").is_file():
             yield "the web client's page is missing"
     else:
-        wanted, own = {"contracts", "kit", "services", "clients", "start"}, {build.service}
+        expected, own = {"contracts", "kit", "services", "clients", "start"}, {build.service}
         if any((app / "clients" / "web" / "dist").iterdir()):
             yield "the web client is in it, which only the gateway serves"
-    if there != wanted:
-        yield f"/app holds {sorted(there)} and should hold {sorted(wanted)}"
+    if there != expected:
+        yield f"/app holds {sorted(there)} and should hold {sorted(expected)}"
     if siblings - {"__pycache__"} != own:
         yield f"/app/services holds {sorted(siblings)}"
     uncompiled = [
@@ -166,7 +170,8 @@ def _distribution_size(distribution: Distribution) -> int:
 def _licence(distribution: Distribution) -> str:
     """Return the licence that a package states, if it is an SPDX expression or a short name."""
     metadata = distribution.metadata
-    stated = metadata.get("License-Expression") or metadata.get("License") or ""
+    fields = (name for name in ("License-Expression", "License") if name in metadata)
+    stated = next((metadata[name] for name in fields), "")
     return stated if "\n" not in stated and len(stated) < 80 else ""
 
 

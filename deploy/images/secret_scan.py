@@ -42,15 +42,15 @@ MAX_BYTES = 4 << 20
 
 def secrets_in_image(root: Path, config: ImageConfig) -> list[str]:
     """Return what looks like a secret in an image's files, environment or history."""
-    found = [
+    leaks = [
         f"/{path.relative_to(root)} {what}"
         for folder in SCANNED
         for path, what in secrets_in_folder(root / folder)
     ]
     texts = [*config.history, *(f"{name}={value}" for name, value in config.environment.items())]
     for text in texts:
-        found += [f"the image's configuration holds {what}" for what in _formats(text.encode())]
-    return found
+        leaks += [f"the image's configuration holds {what}" for what in _formats(text.encode())]
+    return leaks
 
 
 def secrets_in_folder(folder: Path) -> Iterator[tuple[Path, str]]:

@@ -224,7 +224,7 @@ def test_an_advisory_fails_unless_a_waiver_is_valid(
     assert says in lines[0]
 
 
-def test_what_cannot_be_asked_is_not_checked() -> None:
+def test_what_the_index_does_not_answer_is_not_checked() -> None:
     skipped = {"dependencies": [{"name": "numpy", "skip_reason": "not on the index"}]}
     audits = [
         advisories.read_pip_audit("midi.txt", json.dumps(skipped), ""),
