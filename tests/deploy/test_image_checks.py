@@ -122,7 +122,7 @@ def test_a_good_image_has_no_problem(root: Path) -> None:
         ("usr/bin/x86_64-linux-gnu-gcc-12", "/usr/bin/x86_64-linux-gnu-gcc-12 is a program that"),
         ("venv/bin/cc", "/venv/bin/cc is a program that builds others"),
         ("var/cache/apt/archives/a.deb", "/var/cache/apt/archives/a.deb is a cache"),
-        ("root/.cache/pip", "/root/.cache is a cache"),
+        ("home/cratedig/.cache/pip", "/home/cratedig/.cache is a cache"),
         ("app/kit/tests/test_it.txt", "/app/kit/tests holds tests"),
         ("app/services/midi/x", "/app/services holds ['midi', 'slicing']"),
         ("app/README.md", "/app holds ['README.md', "),
