@@ -25,6 +25,9 @@ ARGS ?=
 
 WEB := clients/web
 WEB_MODULES := $(WEB)/node_modules/.ready
+# The OpenID Connect provider that the tests of sign-in start.
+OIDC := tests/oidc
+OIDC_MODULES := $(OIDC)/node_modules/.ready
 WEB_SOURCES := $(shell find $(WEB) \( -name node_modules -o -name dist -o -name tests \) -prune -o -type f -print 2>/dev/null)
 # Whether the web client can be built here.
 HAS_NODE := node -e 'process.exit(+(process.versions.node.split(".")[0] < 20))' 2>/dev/null && command -v npm >/dev/null
@@ -97,6 +100,16 @@ $(WEB_MODULES): $(WEB)/package.json $(WEB)/package-lock.json
 	@cd $(WEB) && npm ci --loglevel=error
 	@touch $@
 
+.PHONY: oidc-provider
+oidc-provider: ## Install the OpenID Connect provider of the tests of sign-in; needs Node 20 or newer
+	@if $(HAS_NODE); then $(MAKE) $(OIDC_MODULES); \
+	  else echo "Node 20 with npm is missing: the tests that sign in with a provider are left out."; fi
+
+$(OIDC_MODULES): $(OIDC)/package.json $(OIDC)/package-lock.json
+	@echo "Installing the tests' OpenID Connect provider into $(OIDC)/node_modules …"
+	@cd $(OIDC) && npm ci --loglevel=error
+	@touch $@
+
 $(WEB)/dist/index.html: $(WEB_MODULES) $(WEB_SOURCES)
 	@echo "Building the web client into $(WEB)/dist …"
 	@cd $(WEB) && npm run --silent build -- --logLevel warn
@@ -141,7 +154,7 @@ types: setup ## Check static types
 	@$(call with_node,types)
 
 .PHONY: test
-test: setup weights ## Run every test that needs no server
+test: setup weights oidc-provider ## Run every test that needs no server
 	$(BIN)/python -m pytest -n 2 --dist loadgroup -m "not cluster and not slow and not gpu and not daw and not images" $(ARGS)
 
 .PHONY: test-web-short
@@ -215,7 +228,7 @@ test-fuzz: setup weights ## Send CASES generated requests to the API's operation
 	  $(BIN)/python -m pytest -s tests/system/test_fuzz.py tests/system/test_odd_files.py $(ARGS)
 
 .PHONY: test-all
-test-all: setup weights ## Run every test, including the long ones
+test-all: setup weights oidc-provider ## Run every test, including the long ones
 	$(BIN)/python -m pytest -n 2 --dist loadgroup -m "not cluster and not gpu and not daw and not images" $(ARGS)
 	$(MAKE) test-schedules SCHEDULES=20000
 	$(MAKE) test-failpoints
@@ -242,6 +255,10 @@ bench-similarity: setup weights ## Print how well vectors find sounds that are a
 .PHONY: bench-teaching
 bench-teaching: setup ## Print how well taught tags learn, and the time of an answer; needs the kits that train-similarity fetches
 	$(BIN)/python -m benchmarks.teaching $(ARGS)
+
+.PHONY: bench-recommendations
+bench-recommendations: setup ## Print how well recommendations complete collections, and the time of a list; needs the kits that train-similarity fetches
+	$(BIN)/python -m benchmarks.recommendations $(ARGS)
 
 .PHONY: test-bench
 test-bench: setup weights ## Run every benchmark on its smallest case, to check that it still works
@@ -278,7 +295,7 @@ services-down: ## Stop these servers
 .PHONY: clean
 clean: ## Remove build products; keep data and caches outside the repository
 	-@test -x $(BIN)/python && $(BIN)/python -m deploy.servers down
-	rm -rf $(WEB)/node_modules $(WEB)/dist
+	rm -rf $(WEB)/node_modules $(WEB)/dist $(OIDC)/node_modules
 	rm -rf $(VENV) .services .mypy_cache .pytest_cache .ruff_cache .import_linter_cache .hypothesis dist
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 

@@ -33,6 +33,7 @@ ORDER = (
     "sound_words",
     "similarity",
     "teaching",
+    "recommendations",
     "map",
     "analysis",
     "separation",

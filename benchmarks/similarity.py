@@ -15,6 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from benchmarks.environments import ROOT, SMALLEST, test_data, write_figures
+from benchmarks.similarity_dials import dials_table
 from benchmarks.similarity_duplicates import Compared
 from benchmarks.similarity_sounds import (
     CHANGES,
@@ -305,10 +306,15 @@ def main(arguments: Sequence[str]) -> None:
     """Run the benchmark, print the tables and, with `--write`, update the document."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks.similarity", description=__doc__)
     parser.add_argument("--write", action="store_true", help="put the tables into the document")
+    parser.add_argument("--dials", action="store_true", help="print the table of dials alone")
     options = parser.parse_args(arguments)
     sounds = kits()
     if not sounds:
         print("no kits: `make train-tagging` fetches them", file=sys.stderr)
+        return
+    if options.dials:
+        for line in dials_table(sounds):
+            print(line, flush=True)
         return
     manifest = read_manifest(ROOT / "services" / "tagging" / "weights.toml")
     weights = open_store(KitSettings()).verified(manifest)
@@ -332,7 +338,7 @@ def main(arguments: Sequence[str]) -> None:
             "hits of drum tracks, class": cached("slices", partial(others, slices)),
         }
         lines += ["", *other_table(rows, parts)]
-    lines += ["", *copies_table(rows, sounds)]
+    lines += ["", *copies_table(rows, sounds), "", *dials_table(sounds)]
     text = "\n".join(lines)
     print(text)
     if options.write and not SMALLEST:

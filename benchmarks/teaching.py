@@ -85,8 +85,8 @@ def _mean(values: Sequence[float]) -> str:
     return f"{np.mean(values):.3f} ± {error:.3f}"
 
 
-def parts() -> list[Part]:
-    """Return the sounds of the kits in three parts; the first is for tuning."""
+def described_kits() -> dict[str, NDArray[np.generic]]:
+    """Return the sounds of the kits and variations of them, described, as columns by name."""
     path = ROOT / ".cache" / f"teaching-{digest()}.npz"
     if not path.is_file():
         path.parent.mkdir(exist_ok=True)
@@ -103,8 +103,13 @@ def parts() -> list[Part]:
             mfcc=[row.mfcc for row in described],
         )
     with np.load(path) as file:
-        rows = {name: file[name] for name in file.files}
-    return [_part(rows, held) for held in folds(rows["family"])]
+        return {name: file[name] for name in file.files}
+
+
+def parts() -> list[Part]:
+    """Return the sounds of the kits in three parts; the first is for tuning."""
+    rows = described_kits()
+    return [_part(rows, held) for held in folds(np.asarray(rows["family"], np.str_))]
 
 
 def _part(rows: Mapping[str, NDArray[np.generic]], held: Mask) -> Part:

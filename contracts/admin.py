@@ -9,13 +9,16 @@ from pydantic import Field, StringConstraints, model_validator
 from contracts.base import Message, StrictModel
 from contracts.identity import Account
 from contracts.ids import JobId, OwnerId, UserId, WorkerId
-from contracts.jobs import TaskName, WaitReason
+from contracts.jobs import Priority, Reason, TaskName, WaitReason
 from contracts.music import Seconds
 from contracts.weights import ModelWeights
 
 Bytes = Annotated[int, Field(ge=0)]
 MAX_QUOTA = 1 << 50
 """The largest quota, in bytes: 1 PiB."""
+
+MAX_JOBS = 200
+"""Jobs that one list for administrators holds."""
 
 DeadLetterId = Annotated[str, StringConstraints(max_length=40)]
 """Partition and offset of a dead letter on its topic."""
@@ -72,6 +75,36 @@ class TaskQueue(Message):
     median_run: Seconds | None = None
     """Median run time of the task's latest jobs; null until one has succeeded."""
     oldest: OldestJob | None = None
+
+
+class AdminJobState(StrEnum):
+    """The states by which administrators list jobs."""
+
+    QUEUED = "queued"
+    RUNNING = "running"
+    FAILED = "failed"
+    """Within the last day."""
+
+
+class AdminJob(Message):
+    """A job of any account, without what it works on."""
+
+    id: JobId
+    account: OwnerId
+    task: TaskName
+    state: AdminJobState
+    priority: Priority
+    attempt: Annotated[int, Field(ge=0)]
+    """Claims so far that were not given back."""
+    crashes: Annotated[int, Field(ge=0)]
+    """How often it ended the process that ran it."""
+    worker: str | None = None
+    """Who runs it, or ran it last."""
+    queued: datetime
+    started: datetime | None = None
+    finished: datetime | None = None
+    reason: Reason | None = None
+    """Why it failed."""
 
 
 class DeadLetter(Message):
@@ -185,6 +218,8 @@ class AuditAction(StrEnum):
     ADMIN_READ = "admin.read"
     """An administrator read a list; once in ten minutes for each list and session."""
     DEAD_LETTER_REPLAYED = "dead_letter.replayed"
+    IDENTITY_LINKED = "identity.linked"
+    """Somebody at an OpenID Connect provider signs in to the account from now on."""
     INVITATION_CREATED = "invitation.created"
     INVITATION_REVOKED = "invitation.revoked"
     ITEM_DELETED = "item.deleted"
@@ -193,7 +228,7 @@ class AuditAction(StrEnum):
     LINK_CREATED = "one_time_link.created"
     PASSWORD_CHANGED = "password.changed"  # noqa: S105
     PASSWORD_CLEARED = "password.cleared"  # noqa: S105
-    """A one-time link was used, so the old password no longer works."""
+    """A one-time link was used, or a provider's identity linked: the old password ended."""
     QUOTA_CHANGED = "quota.changed"
     SIGN_IN = "sign_in.succeeded"
     SIGN_IN_FAILED = "sign_in.failed"
@@ -221,7 +256,7 @@ class AuditEntry(Message):
     target: str = ""
     """The id of the object that it was done to: a key, an item, a dead letter or a list."""
     detail: str = ""
-    """The new value, such as a quota in bytes."""
+    """The new value, such as a quota in bytes, or the OpenID Connect provider of a sign-in."""
 
 
 # Messages between the gateway and the library.

@@ -52,6 +52,16 @@ class CorrectionField(StrEnum):
     NOTES_GUITAR = "notes-guitar"
     NOTES_PIANO = "notes-piano"
     NOTES_ACCOMPANIMENT = "notes-accompaniment"
+    CUTS = "cuts"
+    """A lane: the cuts of the item itself, as in `GET /v1/items/{item}/cuts`."""
+    CUTS_DRUMS = "cuts-drums"
+    """A lane: the cuts of its drum stem; likewise for the other stems."""
+    CUTS_BASS = "cuts-bass"
+    CUTS_OTHER = "cuts-other"
+    CUTS_VOCALS = "cuts-vocals"
+    CUTS_GUITAR = "cuts-guitar"
+    CUTS_PIANO = "cuts-piano"
+    CUTS_ACCOMPANIMENT = "cuts-accompaniment"
 
 
 NOTES_OF: Mapping[CorrectionField, Stem | None] = MappingProxyType(
@@ -61,6 +71,17 @@ NOTES_OF: Mapping[CorrectionField, Stem | None] = MappingProxyType(
     }
 )
 """The stem of each lane of notes; `None` for the item itself."""
+CUTS_OF: Mapping[CorrectionField, Stem | None] = MappingProxyType(
+    {
+        CorrectionField.CUTS: None,
+        **{CorrectionField(f"cuts-{stem.value}"): stem for stem in Stem if stem is not Stem.MIX},
+    }
+)
+"""The stem of each list of cuts; `None` for the item itself."""
+FIELD_OF_CUTS: Mapping[Stem | None, CorrectionField] = MappingProxyType(
+    {stem: field for field, stem in CUTS_OF.items()}
+)
+"""The reverse of `CUTS_OF`."""
 SMALL_FIELDS = frozenset({CorrectionField.CLASS, CorrectionField.TEMPO, CorrectionField.KEY})
 """Fields that hold one value; all others are lanes."""
 

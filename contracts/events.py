@@ -24,6 +24,7 @@ from contracts.items import ArtifactKind, ItemKind, ItemState
 from contracts.jobs import Reason, TaskName
 from contracts.maps import MapChange, MapName, MapState
 from contracts.pipelines import RunState
+from contracts.recommendations import RecommendationTarget
 from contracts.subjects import Subject
 
 
@@ -93,6 +94,16 @@ class TagProposed(Message):
     """Items that it proposes now."""
     new: Annotated[int, Field(ge=0)]
     """How many of them arrived since the last event; 0 after an answer."""
+
+
+class RecommendationsUpdated(Message):
+    """The recommendations for an account or a collection are others than before."""
+
+    target: RecommendationTarget
+    count: Annotated[int, Field(ge=0)]
+    """Items that are recommended now; filters choose among these."""
+    new: Annotated[int, Field(ge=0)]
+    """How many of them were not recommended before."""
 
 
 class SearchMatched(Message):

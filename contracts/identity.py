@@ -86,6 +86,79 @@ class SignInCode(StrictModel):
     code: Annotated[str, StringConstraints(min_length=20, max_length=200)]
 
 
+class TokenPair(Message):
+    """The tokens of a session: a short-lived access token and a single-use refresh token."""
+
+    access_token: str
+    refresh_token: str
+    """Empty for a page that sent `X-Cratedig-Client: web`: its token is in a cookie."""
+    token_type: str = "Bearer"  # noqa: S105
+    expires_in: Annotated[int, Field(ge=0)]
+    """Seconds until the access token expires."""
+
+
+class SignInProvider(Message):
+    """An OpenID Connect provider that people can sign in with."""
+
+    id: str
+    name: str
+
+
+class SignInOptions(Message):
+    """How people can sign in to this server."""
+
+    passwords: bool
+    """Whether they can sign up and log in with a password."""
+    providers: tuple[SignInProvider, ...]
+
+
+class DeviceAuthorization(Message):
+    """A device code of a provider: the user opens the address, and enters the user code there."""
+
+    device_code: str
+    """The secret to ask for the session with."""
+    user_code: str
+    verification_uri: str
+    verification_uri_complete: str | None = None
+    """The address with the user code in it, if the provider has one."""
+    expires_in: Annotated[int, Field(ge=1)]
+    """Seconds until the codes expire."""
+    interval: Annotated[int, Field(ge=1)]
+    """Minimum seconds between two requests for the session."""
+
+
+class DeviceCode(StrictModel):
+    """Request body to ask for the session of a device code."""
+
+    device_code: Annotated[str, StringConstraints(min_length=1, max_length=2000)]
+
+
+class DeviceStatus(StrEnum):
+    """How far a sign-in with a device code is."""
+
+    PENDING = "pending"
+    """The user has not finished; ask again after the interval."""
+    SLOW_DOWN = "slow_down"
+    """As `pending`; from now on, wait 5 seconds longer between two requests."""
+    COMPLETE = "complete"
+
+
+class DeviceSession(Message):
+    """The session of a device code."""
+
+    status: DeviceStatus
+    tokens: TokenPair | None = None
+    """Set once the status is `complete`."""
+
+
+class LoggedOut(Message):
+    """All sessions of the account have ended."""
+
+    url: str | None = None
+    """Where the provider's own session ends, to be opened in the browser; null if the session was
+    not started by a provider, or the provider has no such address."""
+
+
 class PasswordChange(StrictModel):
     """Request body to change the password, which ends all sessions and API keys."""
 
@@ -113,18 +186,10 @@ class Account(Message):
     created: datetime
     has_password: bool = True
     """False for an account that was created on the server's own machine: its owner logs in with
-    one-time codes until a password is set, with `current` empty."""
-
-
-class TokenPair(Message):
-    """The tokens of a session: a short-lived access token and a single-use refresh token."""
-
-    access_token: str
-    refresh_token: str
-    """Empty for a page that sent `X-Cratedig-Client: web`: its token is in a cookie."""
-    token_type: str = "Bearer"  # noqa: S105
-    expires_in: Annotated[int, Field(ge=0)]
-    """Seconds until the access token expires."""
+    one-time codes until a password is set, with `current` empty. False too if `provider` is set."""
+    provider: str | None = None
+    """Name of the OpenID Connect provider that the account signs in with; its password is there.
+    Only `GET /v1/account` says so."""
 
 
 class KeyCreate(StrictModel):

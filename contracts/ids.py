@@ -35,6 +35,8 @@ LinkId = NewType("LinkId", Annotated[str, _UUID])
 """A link that shares a collection; not its secret."""
 SavedSearchId = NewType("SavedSearchId", Annotated[str, _UUID])
 """A saved search."""
+QuerySoundId = NewType("QuerySoundId", Annotated[str, _UUID])
+"""A query sound."""
 EventId = NewType("EventId", Annotated[str, _UUID])
 """An event; consumers drop a second one with the same id."""
 WorkerId = NewType("WorkerId", Annotated[str, _UUID])

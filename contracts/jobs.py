@@ -8,6 +8,7 @@ from pydantic import Field, StringConstraints, model_validator
 
 from contracts.base import Message, StrictModel
 from contracts.collections import CollectionRef
+from contracts.cuts import Cut
 from contracts.export import ExportFacts
 from contracts.ids import ArtifactId, ItemId, JobId, OwnerId, RunId, WorkerId
 from contracts.items import (
@@ -206,6 +207,8 @@ class Claim(Message):
     """The subject's properties if it is an item, otherwise `None`."""
     export: ExportFacts | None = None
     """Names, rights and producers of what the job reads, if its task needs them."""
+    cuts: tuple[Cut, ...] | None = None
+    """The user's cuts of the recording, if its task is slicing and there are any."""
     inputs: tuple[InputRef, ...]
     params: Params
     long: bool = False
@@ -266,6 +269,9 @@ class FileFacts(Message):
     audio: AudioFacts | None = None
     waveform: WaveformData | None = None
     """The waveform of that item, or of the job's item if the file is its canonical audio."""
+    replaces: ItemId | None = None
+    """The item that gets the file as its audio, in place of a new item: one that was cut from the
+    job's item before. If it is gone, a new item is made."""
 
 
 class StoredFile(FileFacts):

@@ -13,7 +13,7 @@ from typing import Annotated, NamedTuple
 from pydantic import Field
 
 from contracts.base import Message, StrictModel
-from contracts.ids import CollectionId, ItemId
+from contracts.ids import CollectionId, ItemId, SubjectId
 from contracts.items import Item, ItemKind
 from contracts.music import Bpm, CamelotCode, Confidence, Decibels, Hertz, Seconds, Share, Stem
 from contracts.tagging import SoundClass
@@ -25,6 +25,8 @@ MAX_QUERY_LENGTH = 400
 """Characters of a query in the query language."""
 MAX_TERMS = 16
 """Words and phrases of a query."""
+Distance = Annotated[float, Field(ge=0, le=2, allow_inf_nan=False)]
+"""1 − cosine of two vectors: 0 for the same sound, 1 for sounds that have nothing in common."""
 Stars = Annotated[int, Field(ge=1, le=5)]
 """The least rating that a search asks for, 1 to 5."""
 
@@ -227,9 +229,9 @@ class SearchQuery(StrictModel):
     in_doubt: bool | None = None
     """Whether the confidence of the item's class is below `DOUBT`."""
     created: TimeRange | None = None
-    like: ItemId | None = None
-    """The item that results should sound like: only items that can be compared with it are found,
-    at most the nearest 10,000, without the item itself."""
+    like: SubjectId | None = None
+    """The item or query sound that results should sound like: only items that can be compared with
+    it are found, at most the nearest 10,000, without the item itself."""
     sort: Sort | None = None
 
     def limits(self, measure: MeasuredField) -> ValueRange | None:
@@ -295,6 +297,8 @@ class SearchHit(Message):
     rating: Rating | None = None
     licence: str | None = None
     tags: tuple[SearchTag, ...] = ()
+    distance: Distance | None = None
+    """From what `like` names, in a search with `like`."""
 
 
 class FacetCount(Message):

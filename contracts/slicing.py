@@ -53,6 +53,12 @@ class SlicingParams(StrictModel):
     """Maximum number of stored loops: the best of each group, the most typical first."""
 
 
+MACHINE_SLICES = "slices.json"
+"""The file with the slices that slicing detected."""
+USER_SLICES = "cuts.json"
+"""The file with the slices that a user cut."""
+
+
 class SliceKind(StrEnum):
     """The kind of a slice."""
 
@@ -77,6 +83,8 @@ class SliceEnd(StrEnum):
     """The recording ends."""
     GRID = "grid"
     """A loop ends on the beat."""
+    USER = "user"
+    """The user chose it."""
 
 
 class Slice(Message):
@@ -146,4 +154,6 @@ class SlicingResult(Message):
     """Whether the tempo was steady enough for loops."""
     remark: str = ""
     """A caveat about the slices, as text for a person; empty if there is none."""
+    by_user: bool = False
+    """Whether the slices are the user's cuts, and nothing was detected."""
     duration: Seconds

@@ -19,6 +19,8 @@ class SubjectKind(StrEnum):
     """A fixed set of items for training or evaluation."""
     COMPOSITION = "composition"
     """An arrangement of clips that is rendered to audio."""
+    QUERY_SOUND = "query_sound"
+    """A sound that is only searched by and removed within the hour."""
 
 
 class Subject(Message):

@@ -11,7 +11,7 @@ from pydantic import BaseModel
 
 from contracts.analysis import AnalysisParams, AnalysisResult
 from contracts.base import Message
-from contracts.corrections import CorrectionField
+from contracts.corrections import CUTS_OF, CorrectionField
 from contracts.export import ExportParams, ExportResult, kinds_of
 from contracts.ingest import IngestParams, IngestResult
 from contracts.items import ArtifactKind
@@ -60,6 +60,11 @@ class Task:
     describes_items: bool = False
     """Whether its workers receive names, rights and producers of what they read; then its result
     depends on these too."""
+    separates_stems: bool = False
+    """Whether it separates a song into stems; the user's own stems take its place."""
+    receives_cuts: bool = False
+    """Whether its workers receive the user's cuts of what they read; then its result depends on
+    these too."""
     starts_item: bool = False
     """Whether a completed upload starts it, and its job makes the new item ready or rejected."""
     previews: bool = False
@@ -85,6 +90,7 @@ TASKS: Mapping[TaskName, Task] = MappingProxyType(
             reads=frozenset({ArtifactKind.ORIGINAL}),
             user_submittable=False,
             starts_item=True,
+            subjects=frozenset({SubjectKind.ITEM, SubjectKind.QUERY_SOUND}),
             # The duration is unknown until the upload is decoded.
             timeout_base=1800.0,
             timeout_min=1800.0,
@@ -93,6 +99,7 @@ TASKS: Mapping[TaskName, Task] = MappingProxyType(
             params=SeparationParams,
             result=SeparationResult,
             lighter=LIGHTER_SEPARATION,
+            separates_stems=True,
             previews=True,
             weight=6.0,
             timeout_base=120.0,
@@ -100,7 +107,8 @@ TASKS: Mapping[TaskName, Task] = MappingProxyType(
             timeout_min=600.0,
         ),
         TaskName.SLICING: Task(
-            based_on=frozenset({CorrectionField.TEMPO, CorrectionField.BEATS}),
+            based_on=frozenset({CorrectionField.TEMPO, CorrectionField.BEATS, *CUTS_OF}),
+            receives_cuts=True,
             params=SlicingParams,
             result=SlicingResult,
             # The song's level decides whether one of its stems counts as silent.
@@ -110,6 +118,7 @@ TASKS: Mapping[TaskName, Task] = MappingProxyType(
             params=TaggingParams,
             result=TaggingResult,
             accepts_many=True,
+            subjects=frozenset({SubjectKind.ITEM, SubjectKind.QUERY_SOUND}),
             # The time depends on the number of slices more than on the song's duration.
             timeout_base=300.0,
         ),
@@ -130,7 +139,7 @@ TASKS: Mapping[TaskName, Task] = MappingProxyType(
             collects=frozenset({ArtifactKind.NOTES}),
             depends_on_tempo=True,
             based_on=frozenset(
-                {CorrectionField.CLASS, CorrectionField.TEMPO, CorrectionField.BEATS}
+                {CorrectionField.CLASS, CorrectionField.TEMPO, CorrectionField.BEATS, *CUTS_OF}
             ),
         ),
         TaskName.ANALYSIS: Task(

@@ -57,6 +57,7 @@ LIBRARY_EVENTS = Topic(
         "item.restored": events.ItemRestored,
         "collection.changed": events.CollectionChanged,
         "tag.proposed": events.TagProposed,
+        "recommendations.updated": events.RecommendationsUpdated,
         "search.matched": events.SearchMatched,
         "import.changed": events.ImportChanged,
         "map.changed": events.MapChanged,

@@ -4,8 +4,7 @@ import asyncio
 import base64
 import hmac
 import logging
-import secrets
-from datetime import datetime, timedelta
+from datetime import timedelta
 
 import httpx
 from sqlalchemy.exc import IntegrityError, SQLAlchemyError
@@ -15,25 +14,22 @@ from contracts.admin import AuditAction
 from contracts.identity import (
     Account,
     AccountCreate,
-    Audience,
     PasswordChange,
     Principal,
-    Scope,
     SessionCreate,
     TokenPair,
 )
-from contracts.ids import OwnerId, UserId
+from contracts.ids import UserId
 from contracts.problems import FieldProblem, ProblemCode
 from gateway import repository
 from gateway.audit import AuditLog
-from gateway.authenticator import KEY_SCOPES, Authenticator, digest, session_ended
+from gateway.authenticator import Authenticator, digest, session_ended
 from gateway.failed_lookups import FailedLookups
 from gateway.invitations import Invitations
 from gateway.limits import Limits
+from gateway.sessions import Sessions, refresh_row
 from gateway.settings import GatewaySettings
-from gateway.signing_keys import SigningKeys
-from gateway.tables import AccountRow, AuditRow, RefreshRow, SessionRow
-from kit.auth import tokens
+from gateway.tables import AccountRow, AuditRow
 from kit.auth.passwords import Passwords
 from kit.auth.tokens import BadToken, Expired
 from kit.clock import Clock, new_id
@@ -46,8 +42,6 @@ log = logging.getLogger(__name__)
 REUSE_GRACE = timedelta(seconds=10)
 """A refresh token that is used twice within this time means a lost response, not a theft. Both uses
 return the same next token, so that a session never splits in two."""
-REFRESH_LIFE = timedelta(days=30)
-"""Lifetime of a session from its login, however often it is refreshed."""
 
 
 class Accounts:
@@ -59,7 +53,7 @@ class Accounts:
         *,
         settings: GatewaySettings,
         clock: Clock,
-        signing_keys: SigningKeys,
+        sessions: Sessions,
         authenticator: Authenticator,
         limits: Limits,
         lookups: FailedLookups,
@@ -72,7 +66,7 @@ class Accounts:
         self._database = database
         self._settings = settings
         self._clock = clock
-        self._signing_keys = signing_keys
+        self._sessions = sessions
         self._authenticator = authenticator
         self._limits = limits
         self._lookups = lookups
@@ -94,6 +88,7 @@ class Accounts:
         ProblemError
             Sign-up is closed, or the invitation is missing or invalid.
         """
+        self._refuse_without_passwords()
         self._limits.registration(address)
         await self._invitations.expect(body.invitation)
         self._refuse_common(body.password, "body.password")
@@ -126,6 +121,7 @@ class Accounts:
 
     async def log_in(self, body: SessionCreate, *, address: str) -> TokenPair:
         """Start a session; an unknown address takes as long as a wrong password (S6)."""
+        self._refuse_without_passwords()
         email = body.email.casefold()
         self._limits.login(address, email)
         with self._limits.queue_slot(address, email):
@@ -143,7 +139,7 @@ class Accounts:
         self._limits.succeeded(address, email)
         if row.disabled_at is not None:
             await self._audit.record(AuditAction.SIGN_IN_FAILED, account=row.id)
-            raise _disabled()
+            raise account_disabled()
         rehashed = None
         if self._passwords.outdated(row.password):
             rehashed = await self._passwords.hash(body.password)
@@ -153,10 +149,10 @@ class Accounts:
                 # The password changed after the check, or the account was deleted.
                 raise _wrong_credentials()
             if locked.disabled_at is not None:
-                raise _disabled()
+                raise account_disabled()
             if rehashed is not None:
                 locked.password = rehashed
-            pair = await self._start_session(session, locked)
+            pair = await self._sessions.start(session, locked)
         log.info("security: login", extra={"event": "login.ok", "user": row.id})
         return pair
 
@@ -183,7 +179,7 @@ class Accounts:
             if row is None:
                 raise _code_refused()
             if row.disabled_at is not None:
-                raise _disabled()
+                raise account_disabled()
             clears = await repository.take_code(session, sha256, now)
             if clears is None:
                 raise _code_refused()
@@ -191,7 +187,7 @@ class Accounts:
                 row.password = ""
                 await repository.end_sessions(session, row.id, now)
                 session.add(self._audit.entry(AuditAction.PASSWORD_CLEARED, account=row.id))
-            pair = await self._start_session(session, row)
+            pair = await self._sessions.start(session, row)
         if clears:
             self._authenticator.invalidate(account_id)
         log.info("security: login with a code", extra={"event": "login.code", "user": account_id})
@@ -219,7 +215,7 @@ class Accounts:
                 raise session_ended()
             if row.used is None:
                 row.used = now
-                session.add(_refresh_row(following, held, now))
+                session.add(refresh_row(following, held, now))
             elif now - row.used > REUSE_GRACE:
                 held.revoked_at = now
                 session.add(self._audit.entry(AuditAction.TOKEN_REUSED, account=account.id))
@@ -232,7 +228,7 @@ class Accounts:
             )
             raise session_ended()
         self._lookups.good(digest(following))
-        return self._pair(account, following, session=held.id)
+        return self._sessions.pair(account, following, session=held.id)
 
     async def log_out(self, principal: Principal) -> None:
         """End every session of the account."""
@@ -247,14 +243,16 @@ class Accounts:
         """Return the account of a principal."""
         async with self._database.session() as session:
             row = await repository.account(session, principal.user)
+            provider = await self._provider_of(session, principal.user)
         if row is None:
             raise not_found()
-        return _shown(row)
+        return _shown(row).model_copy(update={"provider": provider})
 
     async def change_password(
         self, principal: Principal, body: PasswordChange, *, address: str
     ) -> None:
         """Change the password, end every session and, without `keep_keys`, delete every key."""
+        self._refuse_without_passwords()
         self._refuse_common(body.new, "body.new")
         confirmed = await self._confirm(
             principal, body.current, address=address, field="body.current"
@@ -267,6 +265,12 @@ class Accounts:
             if row.password != confirmed:
                 # Of two concurrent changes, this one confirmed a password that is now outdated.
                 raise _wrong_password("body.current")
+            if name := await self._provider_of(session, row.id):
+                raise ProblemError(
+                    ProblemCode.FORBIDDEN,
+                    f"You sign in with {name}, so this account has no password here. Change your "
+                    "password there.",
+                )
             row.password = hashed
             await repository.end_sessions(session, principal.user, self._clock.now())
             if not body.keep_keys:
@@ -287,6 +291,7 @@ class Accounts:
             row.name, row.password = "", ""
             await repository.end_sessions(session, principal.user, self._clock.now())
             await repository.delete_keys(session, principal.user)
+            await repository.delete_identities(session, principal.user)
             session.add(self._own_entry(AuditAction.ACCOUNT_DELETED, principal))
         self._authenticator.invalidate(principal.user)
         self._forget_now.set()
@@ -340,6 +345,20 @@ class Accounts:
     def _own_entry(self, action: AuditAction, principal: Principal) -> AuditRow:
         return self._audit.entry(action, actor=principal.user, account=principal.user)
 
+    async def _provider_of(self, session: AsyncSession, account_id: str) -> str | None:
+        """Return the name of the provider that an account signs in with."""
+        names = {provider.issuer: provider.name for provider in self._settings.identity_providers}
+        issuer = await repository.issuer_of(session, account_id, tuple(names)) if names else None
+        return names[issuer] if issuer is not None else None
+
+    def _refuse_without_passwords(self) -> None:
+        if not self._settings.passwords:
+            raise ProblemError(
+                ProblemCode.FORBIDDEN,
+                "This server has no passwords. Sign in through your organisation: open the "
+                "server's page, or run `cratedig login --device`.",
+            )
+
     def _refuse_common(self, password: str, field: str) -> None:
         if self._passwords.common(password):
             raise ProblemError(
@@ -353,41 +372,6 @@ class Accounts:
         mac = hmac.new(self._secret.encode(), b"refresh token after " + token.encode(), "sha256")
         return base64.urlsafe_b64encode(mac.digest()).rstrip(b"=").decode()
 
-    async def _start_session(self, session: AsyncSession, row: AccountRow) -> TokenPair:
-        """Add a session of an account, which the caller has locked, and return its tokens."""
-        now = self._clock.now()
-        row.last_sign_in = now
-        session.add(self._audit.entry(AuditAction.SIGN_IN, actor=row.id, account=row.id))
-        opened = SessionRow(id=new_id(), account=row.id, created=now, expires=now + REFRESH_LIFE)
-        refresh = secrets.token_urlsafe(32)
-        session.add(opened)
-        await session.flush()
-        session.add(_refresh_row(refresh, opened, now))
-        self._lookups.good(digest(refresh))
-        return self._pair(row, refresh, session=opened.id)
-
-    def _pair(self, row: AccountRow, refresh: str, *, session: str) -> TokenPair:
-        life = timedelta(minutes=self._settings.access_minutes)
-        scopes = KEY_SCOPES | {Scope.ACCOUNT} | ({Scope.ADMIN} if row.admin else frozenset())
-        access = tokens.sign(
-            self._signing_keys.signing(),
-            user=UserId(row.id),
-            owner=OwnerId(row.id),
-            scopes=frozenset(scopes),
-            admin=row.admin,
-            audience=Audience.GATEWAY,
-            life=life,
-            now=self._clock.now(),
-            session=session,
-        )
-        return TokenPair(
-            access_token=access, refresh_token=refresh, expires_in=int(life.total_seconds())
-        )
-
-
-def _refresh_row(token: str, session: SessionRow, now: datetime) -> RefreshRow:
-    return RefreshRow(sha256=digest(token), session=session.id, created=now)
-
 
 def _wrong_credentials() -> ProblemError:
     log.warning("security: login failed", extra={"event": "login.failed"})
@@ -398,7 +382,8 @@ def _wrong_credentials() -> ProblemError:
     )
 
 
-def _disabled() -> ProblemError:
+def account_disabled() -> ProblemError:
+    """Return the error for a login to a disabled account."""
     log.warning("security: login to a disabled account", extra={"event": "login.disabled"})
     return ProblemError(
         ProblemCode.FORBIDDEN,

@@ -50,6 +50,12 @@ class ApiKeys:
                 f"An API key can have these scopes only: {', '.join(sorted(KEY_SCOPES))}.",
                 fields=(FieldProblem(field="body.scopes", message="not for keys"),),
             )
+        if not body.scopes <= principal.scopes:
+            raise ProblemError(
+                ProblemCode.FORBIDDEN,
+                "An API key cannot do more than you can: leave out "
+                f"{', '.join(sorted(body.scopes - principal.scopes))}.",
+            )
         secret = KEY_PREFIX + secrets.token_urlsafe(32)
         now = self._clock.now()
         row = ApiKeyRow(

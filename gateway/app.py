@@ -21,6 +21,8 @@ from gateway.failed_lookups import FailedLookups
 from gateway.invitations import Invitations
 from gateway.limits import CallerAddressMiddleware, Limits
 from gateway.live import Live
+from gateway.oidc.identities import Identities
+from gateway.oidc.sign_in import ProviderSignIn
 from gateway.openapi import merged_openapi
 from gateway.page_sessions import PageSessions
 from gateway.routes.accounts import account_routes
@@ -29,6 +31,8 @@ from gateway.routes.events import event_routes
 from gateway.routes.invitations import invitation_routes
 from gateway.routes.keys import key_routes
 from gateway.routes.server import server_routes
+from gateway.routes.sign_in import sign_in_routes
+from gateway.sessions import Sessions
 from gateway.settings import GatewaySettings
 from gateway.signing_keys import SigningKeys
 from gateway.upstream import Upstream, UpstreamRouter
@@ -87,11 +91,18 @@ class Gateway:
         self.audit = audit = AuditLog(database, settings=settings, clock=clock)
         invitations = Invitations(database, settings=settings, clock=clock, audit=audit)
         self.upstream = Upstream(self._library, self._clients[0], authenticator, audit)
+        sessions = Sessions(
+            settings=settings,
+            clock=clock,
+            signing_keys=signing_keys,
+            lookups=lookups,
+            audit=audit,
+        )
         accounts = Accounts(
             database,
             settings=settings,
             clock=clock,
-            signing_keys=signing_keys,
+            sessions=sessions,
             authenticator=authenticator,
             limits=limits,
             lookups=lookups,
@@ -108,6 +119,20 @@ class Gateway:
             audit=audit,
             library=self._clients[1],
             secret=kit.internal_secret.get_secret_value(),
+        )
+        self._sign_in = sign_in = ProviderSignIn(
+            database,
+            settings=settings,
+            clock=clock,
+            limits=limits,
+            identities=Identities(
+                database,
+                clock=clock,
+                sessions=sessions,
+                authenticator=authenticator,
+                audit=audit,
+            ),
+            audit=audit,
         )
         keys = ApiKeys(
             database, clock=clock, authenticator=authenticator, lookups=lookups, audit=audit
@@ -128,6 +153,7 @@ class Gateway:
         routes = APIRouter(route_class=GuardedRoute, prefix="/v1")
         pages = PageSessions(settings.public_url)
         routes.include_router(account_routes(accounts, pages, address_of))
+        routes.include_router(sign_in_routes(sign_in, accounts, pages, address_of))
         routes.include_router(key_routes(keys))
         routes.include_router(invitation_routes(invitations))
         routes.include_router(event_routes(live, keys))
@@ -166,6 +192,7 @@ class Gateway:
         for client in self._clients:
             await client.aclose()
         await self._library.aclose()
+        await self._sign_in.close()
         self._passwords.close()
         await self._database.close()
 
@@ -200,13 +227,23 @@ async def build(platform: ServicePlatform, settings: GatewaySettings) -> Gateway
     Raises
     ------
     StartRefused
-        The server's secret is missing or too short.
+        The server's secret is missing or too short, or the settings leave no way to sign in.
     """
     secret = platform.settings.internal_secret.get_secret_value()
     if len(secret) < MIN_SECRET:
         raise StartRefused(
             f"KIT_INTERNAL_SECRET has {len(secret)} characters; give it {MIN_SECRET} or more, "
             "the same for every service, for example from `openssl rand -base64 48`"
+        )
+    if settings.identity_providers and not settings.public_url:
+        raise StartRefused(
+            "GATEWAY_IDENTITY_PROVIDERS needs GATEWAY_PUBLIC_URL, the address at which browsers "
+            "reach the server: providers send browsers back to it"
+        )
+    if not settings.passwords and not settings.identity_providers:
+        raise StartRefused(
+            "GATEWAY_PASSWORDS is false and GATEWAY_IDENTITY_PROVIDERS is empty, so nobody could "
+            "sign in"
         )
     database = platform.database(settings.database_url.get_secret_value())
     try:

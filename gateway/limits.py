@@ -97,6 +97,7 @@ class Limits:
         requests, logins = settings.requests_per_minute, settings.logins_per_minute
         self._requests = buckets(requests, 60.0, requests / 10)
         self._logins = buckets(logins, 60.0, logins)
+        self._sign_ins = buckets(logins, 60.0, logins)
         self._accounts = buckets(settings.accounts_per_hour, 3600.0, settings.accounts_per_hour)
         lookups = settings.failed_lookups_per_minute
         self._lookups = buckets(lookups, 60.0, lookups)
@@ -171,6 +172,10 @@ class Limits:
             _refuse(failures.until - now, "Too many wrong passwords.")
         if (address, email) not in self._known:
             _refuse(self._guessed.wait(email), "Too many wrong passwords for this account.")
+
+    def sign_in(self, address: str) -> None:
+        """Count a step of a sign-in with a provider. Raises `ProblemError`."""
+        _refuse(self._sign_ins.take(address), "Too many sign-ins from this address.")
 
     def failed(self, address: str, email: str) -> None:
         """Record a wrong password."""

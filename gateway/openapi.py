@@ -48,6 +48,9 @@ EXAMPLES: dict[tuple[str, str], Document] = {
     ("post", "/v1/sessions"): {"email": "ada@example.org", "password": "a long sentence of mine"},
     ("post", "/v1/sessions/one-time"): {"code": "Jm2Xw0c2Q5yJ8rT6uKdPAzHp4W1m7V1bS3mXq0c2Q5y"},
     ("post", "/v1/sessions/refresh"): {"refresh_token": "PAzHp4W1m7V1bS3mXq0c2Q5yJ8rT6uKd"},
+    ("post", "/v1/sign-in/{provider}/device/session"): {
+        "device_code": "Ag_EE4MqP6wQtYfKk3HFwnB8Uu0"
+    },
     ("put", "/v1/account/password"): {
         "current": "a long sentence of mine",
         "new": "another sentence, longer still",
@@ -71,6 +74,14 @@ EXAMPLES: dict[tuple[str, str], Document] = {
         "edits": [{"items": [_ITEM], "add_tags": ["dusty"], "favourite": True, "rating": 4}]
     },
     ("put", "/v1/items/{item}/corrections/{field}"): {"value": 124},
+    ("patch", "/v1/items/{item}/cuts"): {
+        "version": 0,
+        "edits": [{"do": "move", "cut": 3, "start": 44_100}, {"do": "delete", "cut": 7}],
+    },
+    ("post", "/v1/multitracks"): {
+        "name": "Night Drive",
+        "parts": [{"item": _ITEM, "stem": "drums"}],
+    },
     ("post", "/v1/collections"): {"name": "Kicks", "note": "Nothing above 130 BPM."},
     ("patch", "/v1/collections/{collection}"): {"name": "Kicks", "cover": {"item": _ITEM}},
     ("post", "/v1/collections/{collection}/items"): {"items": [_ITEM]},
@@ -89,10 +100,12 @@ EXAMPLES: dict[tuple[str, str], Document] = {
     ("patch", "/v1/saved-searches/{search}"): {"notify": True},
     ("post", "/v1/waveforms"): {"items": [_ITEM]},
     ("post", "/v1/search/similar"): {
-        "items": [{"item": _ITEM, "weight": 1.0}],
+        "like": [{"item": _ITEM, "weight": 1.0}],
+        "dials": {"timbre": 1.0, "pitch": 0.5},
         "q": "class:snare len:<0.5",
         "limit": 10,
     },
+    ("post", "/v1/query-sounds"): {"upload": _ITEM},
     ("patch", "/v1/taught-tags/{tag}"): {"threshold": 0.8, "applies_to_new": False},
     ("post", "/v1/taught-tags/{tag}/answers"): {"answers": [{"item": _ITEM, "answer": "yes"}]},
     ("post", "/v1/taught-tags/{tag}/proposals/confirm"): {"items": [_ITEM]},

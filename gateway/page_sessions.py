@@ -13,7 +13,7 @@ from fastapi import Header, Request, Response
 
 from contracts.identity import TokenPair
 from contracts.problems import ProblemCode
-from gateway.accounts import REFRESH_LIFE
+from gateway.sessions import REFRESH_LIFE
 from kit.http.errors import ProblemError
 
 log = logging.getLogger(__name__)

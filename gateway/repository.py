@@ -10,6 +10,8 @@ from sqlmodel import col
 from gateway.tables import (
     AccountRow,
     ApiKeyRow,
+    AuthorizationRow,
+    IdentityRow,
     InvitationRow,
     RefreshRow,
     SessionRow,
@@ -101,7 +103,7 @@ async def end_sessions(session: AsyncSession, account_id: str, now: datetime) ->
     await session.execute(
         update(SessionRow)
         .where(col(SessionRow.account) == account_id, col(SessionRow.revoked_at).is_(None))
-        .values(revoked_at=now)
+        .values(revoked_at=now, id_token=None)
     )
     for table in (TicketRow, SignInCodeRow):
         await session.execute(delete(table).where(col(table.account) == account_id))
@@ -263,9 +265,55 @@ async def delete_invitation(session: AsyncSession, invitation_id: str) -> bool:
     return deleted.scalar_one_or_none() is not None
 
 
+async def identity(session: AsyncSession, issuer: str, subject: str) -> IdentityRow | None:
+    """Return an identity at an OpenID Connect provider."""
+    return await session.get(IdentityRow, (issuer, subject))
+
+
+async def issuer_of(session: AsyncSession, account_id: str, issuers: Sequence[str]) -> str | None:
+    """Return the one of some providers that an account signs in with; `None` if it is none."""
+    query = (
+        select(col(IdentityRow.issuer))
+        .where(col(IdentityRow.account) == account_id, col(IdentityRow.issuer).in_(issuers))
+        .order_by(col(IdentityRow.created))
+        .limit(1)
+    )
+    return (await session.scalars(query)).one_or_none()
+
+
+async def delete_identities(session: AsyncSession, account_id: str) -> None:
+    """Delete the identities of an account, which the caller has locked."""
+    await session.execute(delete(IdentityRow).where(col(IdentityRow.account) == account_id))
+
+
+async def take_authorization(
+    session: AsyncSession, sha256: str, *, provider: str, browser: str, now: datetime
+) -> AuthorizationRow | None:
+    """Delete an authorization request of a browser and return it; `None` if it is invalid."""
+    taken = await session.scalars(
+        delete(AuthorizationRow)
+        .where(
+            col(AuthorizationRow.sha256) == sha256,
+            col(AuthorizationRow.provider) == provider,
+            col(AuthorizationRow.browser) == browser,
+            col(AuthorizationRow.expires) > now,
+        )
+        .returning(AuthorizationRow)
+    )
+    return taken.one_or_none()
+
+
+async def session_row(session: AsyncSession, session_id: str) -> SessionRow | None:
+    """Return a session that was not revoked."""
+    query = select(SessionRow).where(
+        col(SessionRow.id) == session_id, col(SessionRow.revoked_at).is_(None)
+    )
+    return (await session.scalars(query)).one_or_none()
+
+
 async def sweep(session: AsyncSession, now: datetime) -> None:
-    """Delete expired tickets, sign-in codes, sessions, invitations and signing keys."""
-    for table in (TicketRow, SignInCodeRow):
+    """Delete expired tickets, sign-in codes, sessions, invitations, keys and authorizations."""
+    for table in (TicketRow, SignInCodeRow, AuthorizationRow):
         await session.execute(delete(table).where(col(table.expires) < now))
     old = now - timedelta(days=1)
     await session.execute(delete(SessionRow).where(col(SessionRow.expires) < old))

@@ -4,9 +4,10 @@ from enum import StrEnum
 from pathlib import Path
 from typing import Annotated
 
-from pydantic import Field, SecretStr
+from pydantic import AfterValidator, Field, SecretStr
 from pydantic_settings import SettingsConfigDict
 
+from gateway.oidc.settings import ProviderSettings, unique_ids
 from kit.service import HttpSettings
 from kit.settings import Period
 
@@ -49,6 +50,14 @@ class GatewaySettings(HttpSettings):
     """Who may create an account: `open` means anybody, `invitation` people with an administrator's
     invitation (`cratedig invitations create`), `closed` nobody. The first account of a server can
     always be created."""
+    passwords: bool = True
+    """Whether people sign up and log in with a password. False leaves `GATEWAY_IDENTITY_PROVIDERS`,
+    and the one-time links of administrators and of whoever runs the server."""
+    identity_providers: Annotated[
+        tuple[ProviderSettings, ...], Field(max_length=20), AfterValidator(unique_ids)
+    ] = ()
+    """OpenID Connect providers that people sign in with, as a JSON list; see docs/sign-in.md. They
+    need `GATEWAY_PUBLIC_URL`."""
     failed_lookups_per_minute: Annotated[int, Field(ge=1, le=1_000_000_000)] = 60
     """Lookups of unknown API keys, refresh tokens and tickets per address and minute."""
     access_minutes: Annotated[int, Field(ge=1, le=15)] = 15

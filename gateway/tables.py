@@ -38,6 +38,9 @@ class AccountRow(Table, table=True):
     disabled_at: datetime | None = Field(default=None, sa_type=Utc)
     """Since when nobody can sign in to it."""
     last_sign_in: datetime | None = Field(default=None, sa_type=Utc)
+    scopes: str | None = None
+    """Separated by spaces: what the groups of its OpenID Connect provider grant. Null grants all
+    that an account can have."""
     created: datetime = Field(sa_type=Utc)
 
 
@@ -51,6 +54,37 @@ class SessionRow(Table, table=True):
     created: datetime = Field(sa_type=Utc)
     expires: datetime = Field(sa_type=Utc)
     revoked_at: datetime | None = Field(default=None, sa_type=Utc)
+    issuer: str | None = None
+    """The OpenID Connect provider that it was started by."""
+    id_token: str | None = None
+    """The provider's ID token, which the provider's logout asks for; deleted when it is revoked."""
+
+
+class IdentityRow(Table, table=True):
+    """Somebody at an OpenID Connect provider, and the account that they sign in to."""
+
+    __tablename__ = "identities"
+
+    issuer: str = Field(primary_key=True)
+    subject: str = Field(primary_key=True)
+    account: str = Field(foreign_key="accounts.id", ondelete="CASCADE", index=True)
+    created: datetime = Field(sa_type=Utc)
+
+
+class AuthorizationRow(Table, table=True):
+    """An authorization request that a provider has not answered yet."""
+
+    __tablename__ = "authorizations"
+
+    sha256: str = Field(primary_key=True)
+    """Of its `state`."""
+    provider: str
+    browser: str
+    """Digest of the cookie of the browser that it was started in."""
+    nonce: str
+    verifier: str
+    return_to: str
+    expires: datetime = Field(sa_type=Utc)
 
 
 class RefreshRow(Table, table=True):

@@ -23,7 +23,10 @@ from kit.observability.tracing import current_traceparent
 log = logging.getLogger(__name__)
 
 OWN = frozenset(
-    {"accounts", "account", "sessions", "keys", "invitations", "events", "openapi.json"}
+    {
+        *("accounts", "account", "sessions", "sign-in", "keys", "invitations", "events"),
+        "openapi.json",
+    }
 )
 """First parts of the paths below `/v1` that the gateway answers itself; the rest is forwarded."""
 OWN_ADMIN = frozenset({"accounts", "audit"})

@@ -23,7 +23,7 @@ RULES = (
     (r"\bAwaitable\[(\w+)\]", r"\1"),
     (r"\bAwaitable, ", r""),
     (r"__a(enter|exit)__", r"__\1__"),
-    (r"\ba(close|read|iter_bytes|iter_lines)\b", r"\1"),
+    (r"\ba(close|closing|read|iter_bytes|iter_lines)\b", r"\1"),
     (r"for (\w+) in ([\w.]+):\n\s+yield \1$", r"yield from \2"),
 )
 

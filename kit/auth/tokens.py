@@ -13,7 +13,7 @@ from datetime import UTC, datetime, timedelta
 from functools import lru_cache
 from typing import Any
 
-from jose import jwk, jwt
+from jose import jwk, jws, jwt
 from jose.backends.base import Key
 from jose.exceptions import JOSEError
 
@@ -97,7 +97,7 @@ def key_name(token: str) -> str:
     signature = token.rpartition(".")[2]
     if _canonical(signature) != signature:
         raise BadToken("its signature is not in canonical form")
-    header = _decoded(token.split(".", 1)[0])
+    header = decoded_header(token)
     if forbidden := _FORBIDDEN & header.keys():
         raise BadToken(f"the header contains {sorted(forbidden)}")
     if header.get("alg") != ALGORITHM:
@@ -154,6 +154,28 @@ def read(token: str, keys: Mapping[str, Jwk], *, audience: Audience, now: dateti
     except (JOSEError, ValueError, TypeError, KeyError) as error:
         raise BadToken(str(error)) from None
     return _principal(claims, audience, now)
+
+
+def signed_claims(token: str, key: Jwk, *, algorithm: str) -> dict[str, Any]:
+    """Verify the signature of another issuer's token; return its claims, none of which is checked.
+
+    Parameters
+    ----------
+    key
+        The public key that the token must be signed with. Its type must fit the algorithm.
+    algorithm
+        The only algorithm that is accepted.
+
+    Raises
+    ------
+    BadToken
+        The signature is wrong, or the claims are not an object.
+    """
+    try:
+        payload = jws.verify(token, key, algorithms=[algorithm])
+    except (JOSEError, ValueError, TypeError, KeyError) as error:
+        raise BadToken(str(error)) from None
+    return decoded_object(payload)
 
 
 def _principal(claims: Mapping[str, Any], audience: Audience, now: datetime) -> Principal:
@@ -214,14 +236,24 @@ def _canonical(signature: str) -> str:
     return base64.urlsafe_b64encode(raw[:32] + low).rstrip(b"=").decode()
 
 
-def _decoded(part: str) -> dict[str, Any]:
+def decoded_header(token: str) -> dict[str, Any]:
+    """Return the header of a token, which is not verified yet. Raises `BadToken`."""
+    part = token.split(".", 1)[0]
     try:
         text = base64.urlsafe_b64decode(part + "=" * (-len(part) % 4))
-        value = json.loads(text, object_pairs_hook=_no_doubles)
-    except (ValueError, binascii.Error, UnicodeError):
+    except (ValueError, binascii.Error):
         raise BadToken("its header cannot be decoded") from None
+    return decoded_object(text)
+
+
+def decoded_object(text: bytes) -> dict[str, Any]:
+    """Decode a JSON object, no name of which may be repeated. Raises `BadToken`."""
+    try:
+        value = json.loads(text, object_pairs_hook=_no_doubles)
+    except (ValueError, UnicodeError):
+        raise BadToken("it cannot be decoded") from None
     if not isinstance(value, dict):
-        raise BadToken("its header is not an object")
+        raise BadToken("it is not an object")
     return value
 
 

@@ -226,6 +226,7 @@ class Attempt:
                 subject=claim.subject,
                 item=claim.item,
                 export=claim.export,
+                cuts=claim.cuts,
                 inputs=inputs,
                 params=claim.params,
                 scratch=self._scratch / "files",

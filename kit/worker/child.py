@@ -88,6 +88,7 @@ def _run_job(load: Load, work: Work, engine: Any, pipe: _Pipe) -> Finished | Chi
         subject=work.subject,
         item_facts=work.item,
         export=work.export,
+        cuts=work.cuts,
         inputs=work.inputs,
         scratch=work.scratch,
         reporter=pipe,

@@ -6,6 +6,7 @@ from typing import Annotated, Any, Literal
 from pydantic import Field, TypeAdapter
 
 from contracts.base import StrictModel
+from contracts.cuts import Cut
 from contracts.export import ExportFacts
 from contracts.ids import JobId
 from contracts.jobs import ItemFacts
@@ -36,6 +37,7 @@ class Work(StrictModel):
     subject: Subject
     item: ItemFacts | None = None
     export: ExportFacts | None = None
+    cuts: tuple[Cut, ...] | None = None
     inputs: tuple[JobInput, ...]
     params: dict[str, Any]
     scratch: Path

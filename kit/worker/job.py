@@ -4,8 +4,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Protocol
 
+from contracts.cuts import Cut
 from contracts.export import ExportFacts
-from contracts.ids import JobId
+from contracts.ids import ItemId, JobId
 from contracts.items import ArtifactKind, AudioFacts, ItemKind
 from contracts.jobs import FileFacts, InputFacts, ItemFacts
 from contracts.music import Bpm, Samples, Stem
@@ -53,6 +54,8 @@ class Job:
     """Facts of the subject if it is an item; handlers that need one use `item`."""
     export: ExportFacts | None = None
     """Names, rights and producers of what the job reads, if its task receives them."""
+    cuts: tuple[Cut, ...] | None = None
+    """The user's cuts of the recording; `None` if nobody changed those of the machine."""
     outputs: list[Output] = field(default_factory=list)
 
     @property
@@ -85,6 +88,7 @@ class Job:
         start: Samples | None = None,
         end: Samples | None = None,
         audio: AudioFacts | None = None,
+        replaces: ItemId | None = None,
     ) -> Path:
         """Reserve a file in the scratch folder; the worker stores it as an artifact.
 
@@ -96,6 +100,8 @@ class Job:
             If `item` is set, the file becomes an item of that kind, named `title`, of the tempo
             `bpm`, with lineage to the job's item if it works on one; `start` and `end` are samples
             of that item's canonical audio.
+        replaces
+            The item that gets the file as its audio, in place of a new item.
 
         Returns
         -------
@@ -120,6 +126,7 @@ class Job:
                 start=start,
                 end=end,
                 audio=audio,
+                replaces=replaces,
             )
         )
         return path

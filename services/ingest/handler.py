@@ -13,38 +13,33 @@ from contracts.ingest import (
     PEAKS,
     IngestParams,
     IngestResult,
-    Levels,
     RejectionReason,
     Remark,
     SourceFormat,
-    Span,
 )
 from contracts.items import ArtifactKind, AudioFacts, ItemKind
 from contracts.music import Seconds
 from contracts.waveforms import WaveformData
 from kit.arrays import AudioBlock
-from kit.audio.decode import read_blocks, resample_stream
+from kit.audio.decode import resample_stream
 from kit.audio.encode import AudioForm, Encoder, nearest_rate
-from kit.audio.offset import find_offset, without_offset
 from kit.audio.peaks import MEDIA_TYPE, PeaksWriter
 from kit.audio.waveform import WaveformMeter
 from kit.signal.decibels import amplitude_to_db
-from kit.signal.loudness import LoudnessMeter
 from kit.worker.job import Job
 from kit.worker.outcomes import Rejected
 from services.ingest.decoder import DecoderReport, Decoding, UploadedFile, no_sound
 from services.ingest.dsp import (
     QUIET,
     Clipping,
-    OffsetMeter,
-    SilenceMap,
     downmix_matrix,
     repair,
 )
 from services.ingest.engine import Engine
+from services.ingest.meters import Meters
+from services.ingest.multitrack import mix_parts
 from services.ingest.sniff import sniff
 from services.ingest.stated import read_stated
-from services.ingest.true_peak import TruePeak
 
 LONGEST_SAMPLE: Seconds = 12.0
 """Maximum length of a sample, if the upload declares no kind."""
@@ -57,8 +52,6 @@ _TELL_SOUND = ("mp3", "wv", "tta", "au")
 """Containers whose stated duration is that of the audio, within milliseconds."""
 _TOP = 1.0 - 2.0**-23
 """The largest sample of 24 bits."""
-_HIDING = 0.5 * QUIET
-"""A mean above this may be a DC offset that exceeds the silence threshold."""
 _GUESS: Seconds = 240.0
 """Assumed length for the progress."""
 
@@ -101,42 +94,6 @@ class Intake:
             yield block if self.decoding.channels <= 2 else matrix @ block
 
 
-class Meters:
-    """Measures the canonical audio while it is written."""
-
-    def __init__(self, sample_rate: int, channels: int) -> None:
-        self._loudness = LoudnessMeter(sample_rate, channels)
-        self._true_peak = TruePeak(sample_rate, channels)
-        self._silence = SilenceMap(sample_rate)
-        self._offset = OffsetMeter()
-
-    def add(self, block: AudioBlock) -> None:
-        """Take the next block, `[channels, samples]`."""
-        for meter in (self._loudness, self._true_peak, self._silence, self._offset):
-            meter.add(block)
-
-    def levels(self, clipped: int) -> Levels:
-        """Return the levels, after the last block."""
-        return Levels(
-            integrated_lufs=_rounded(self._loudness.integrated()),
-            true_peak_dbtp=_decibels(self._true_peak.peak()),
-            sample_peak_dbfs=_decibels(self._true_peak.sample_peak),
-            dc_offset=tuple(round(mean, 7) for mean in self._offset.means()),
-            clipped_samples=clipped,
-        )
-
-    def silence(self, canonical: Path) -> tuple[Span, ...]:
-        """Return the silent spans; a DC offset counts as silence."""
-        silence_map, rate = self._silence, self._silence.sample_rate
-        if any(abs(mean) > _HIDING for mean in self._offset.means()):
-            # The offset is only known at the end, so audio with an offset is read a second time.
-            offset = find_offset(read_blocks(canonical), rate)
-            silence_map = SilenceMap(rate)
-            for block in without_offset(read_blocks(canonical), offset):
-                silence_map.add(block)
-        return tuple(Span(start=start, end=end) for start, end in silence_map.spans())
-
-
 @dataclass(frozen=True, slots=True)
 class DecodedUpload:
     """The result of reading the upload once."""
@@ -156,13 +113,15 @@ class DecodedUpload:
 
 
 def handle(params: IngestParams, job: Job, engine: Engine) -> IngestResult:
-    """Convert an upload to canonical audio, a waveform and metadata.
+    """Convert an upload to canonical audio, a waveform and metadata; or mix a multitrack.
 
     Raises
     ------
     Rejected
         The upload is unusable: the code is a `RejectionReason`, the message says what to do.
     """
+    if all(part.kind is ArtifactKind.CANONICAL for part in job.inputs):
+        return mix_parts(params, job)
     path = job.input.path.resolve()
     upload = UploadedFile(path, path.stat().st_size, sniff(path))
     canonical = job.output(CANONICAL, ArtifactKind.CANONICAL, media_type="audio/flac")
@@ -178,7 +137,7 @@ def handle(params: IngestParams, job: Job, engine: Engine) -> IngestResult:
     tags = engine.run_tag_reader(upload, folder=_folder(job))
     return IngestResult(
         audio=done.audio,
-        kind=job.item.declared or _judge(done.audio.duration),
+        kind=_kind(job, done.audio.duration),
         source=SourceFormat(
             container=upload.sniffed.container,
             codec=done.decoder_report.codec,
@@ -196,9 +155,7 @@ def handle(params: IngestParams, job: Job, engine: Engine) -> IngestResult:
         tag_encoding=tags.encoding,
         raw_tags={name: base64.b64encode(part) for name, part in tags.raw.items()},
         remarks=tuple(_remarks(done, upload, scaled=gain != 1.0)),
-        stated=read_stated(
-            upload, name=job.item.name, tags=tags.texts, duration=done.audio.duration
-        ),
+        stated=read_stated(upload, name=_name(job), tags=tags.texts, duration=done.audio.duration),
     )
 
 
@@ -308,6 +265,17 @@ def _remarks(done: DecodedUpload, upload: UploadedFile, *, scaled: bool) -> Iter
         yield Remark.FIRST_OF_MANY
 
 
+def _kind(job: Job, duration: Seconds) -> ItemKind:
+    """Return the kind that an item was declared as; what is only searched by is a sample."""
+    if job.item_facts is None:
+        return ItemKind.SAMPLE
+    return job.item_facts.declared or _judge(duration)
+
+
+def _name(job: Job) -> str:
+    return "" if job.item_facts is None else job.item_facts.name
+
+
 def _judge(duration: Seconds) -> ItemKind:
     """Classify an upload by its length."""
     if duration <= LONGEST_SAMPLE:
@@ -320,12 +288,3 @@ def _folder(job: Job) -> Path:
     folder = job.scratch / "sandbox"
     folder.mkdir(mode=0o700, exist_ok=True)
     return folder
-
-
-def _decibels(level: float) -> float | None:
-    # Adding zero turns a negative zero into zero.
-    return round(amplitude_to_db(level), 4) + 0.0 if level > 0 else None
-
-
-def _rounded(level: float | None) -> float | None:
-    return None if level is None else round(level, 3)

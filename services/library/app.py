@@ -19,7 +19,7 @@ from kit.http.app import create_app, guarded
 from kit.http.health import Ready, health_routes
 from kit.platform import ServicePlatform
 from kit.service import Background, HttpApp
-from services.library.catalogue.changes import ITEM_CHANGED, LICENCE_CHANGED
+from services.library.catalogue.changes import ITEM_CHANGED, LICENCE_CHANGED, RATED
 from services.library.catalogue.hiding import VISIBILITY_CHANGED
 from services.library.catalogue.search_limits import Turns
 from services.library.catalogue.uploads import Uploads
@@ -27,6 +27,8 @@ from services.library.collections.events import COLLECTION_CHANGED, MEMBERS_CHAN
 from services.library.completion.effects import Effects
 from services.library.completion.reaper import Reaper
 from services.library.completion.worker_events import JobEvents
+from services.library.corrections.corrections import CUTS_CORRECTED
+from services.library.cuts.samples import follow_cuts
 from services.library.deletions.deletions import Deletions
 from services.library.events.relay import Relay
 from services.library.imports.lookups import Lookups
@@ -42,19 +44,33 @@ from services.library.maps.computing import MapLayouts
 from services.library.maps.layout_process import LayoutProcess
 from services.library.maps.placing import Placer
 from services.library.maps.staleness import mark_maps_of_collections, mark_maps_of_owners
+from services.library.query_sounds.results import QuerySoundResults, QuerySounds
+from services.library.recommendations.listeners import (
+    outdate_accounts,
+    outdate_collections,
+    outdate_exporters,
+    outdate_owners,
+)
+from services.library.recommendations.lists import RecommendationLists
+from services.library.recommendations.refreshing import ListRefresher
 from services.library.routes.admin import admin_routes
 from services.library.routes.artifacts import artifact_routes
 from services.library.routes.clearance import clearance_routes
 from services.library.routes.collections import collection_routes, tray_routes
 from services.library.routes.context import Context
 from services.library.routes.corrections import correction_routes
+from services.library.routes.cuts import cut_routes
+from services.library.routes.descriptors import descriptor_routes
 from services.library.routes.imports import import_routes
 from services.library.routes.internal import internal_routes
 from services.library.routes.item_edits import item_edit_routes
 from services.library.routes.items import hidden_routes, item_routes
 from services.library.routes.jobs import job_routes
 from services.library.routes.maps import map_routes
+from services.library.routes.multitracks import multitrack_routes
 from services.library.routes.pipelines import pipeline_routes
+from services.library.routes.query_sounds import query_sound_routes
+from services.library.routes.recommendations import recommendation_routes
 from services.library.routes.runs import run_routes
 from services.library.routes.saved_searches import saved_search_routes
 from services.library.routes.search import search_routes
@@ -92,6 +108,8 @@ _ROUTES: tuple[Callable[[Context], APIRouter], ...] = (
     import_routes,
     item_routes,
     correction_routes,
+    cut_routes,
+    multitrack_routes,
     hidden_routes,
     artifact_routes,
     tag_routes,
@@ -105,11 +123,14 @@ _ROUTES: tuple[Callable[[Context], APIRouter], ...] = (
     task_routes,
     usage_routes,
     search_routes,
+    descriptor_routes,
     saved_search_routes,
     similarity_routes,
+    query_sound_routes,
     teaching_routes,
     map_routes,
     waveform_routes,
+    recommendation_routes,
     admin_routes,
 )
 
@@ -165,6 +186,15 @@ async def build(platform: ServicePlatform, settings: LibrarySettings) -> HttpApp
     uploads = Uploads(
         database, platform.objects, clock=platform.clock, policy=policy, settings=settings
     )
+    searches = Searches(
+        database,
+        clock=platform.clock,
+        max_bytes=settings.search_bytes,
+        at_once=max(1, settings.database_pool // 2),
+        vectors=vectors,
+        proposals=Proposals(database, vectors),
+        saved=saved_queries,
+    )
     threads = ThreadPoolExecutor(IMPORT_THREADS, "imports")
     web = Web(threads, any_address=settings.import_any_address)
     server = Context(
@@ -176,18 +206,11 @@ async def build(platform: ServicePlatform, settings: LibrarySettings) -> HttpApp
         uploads=uploads,
         lookups=Lookups(database, uploads, web, find_providers(), max_pack=settings.pack_bytes),
         deletions=deletions,
-        searches=Searches(
-            database,
-            clock=platform.clock,
-            max_bytes=settings.search_bytes,
-            at_once=max(1, settings.database_pool // 2),
-            vectors=vectors,
-            proposals=Proposals(database, vectors),
-            saved=saved_queries,
-        ),
+        searches=searches,
         item_searches=Turns(max(1, settings.database_pool // 2)),
         vectors=vectors,
         teaching=Teaching(database, vectors, at_once=max(1, settings.database_pool // 4)),
+        recommendations=RecommendationLists(database, searches),
     )
     keys = platform.client(platform.settings.gateway_url)
     reader = TokenReader(HttpKeys(keys), audience=Audience.LIBRARY, clock=platform.clock)
@@ -208,6 +231,7 @@ async def build(platform: ServicePlatform, settings: LibrarySettings) -> HttpApp
     )
     missing_documents = MissingDocuments(database, clock=platform.clock)
     tag_files = TagFiles(database, platform.objects, vectors)
+    query_sounds = QuerySounds(database, platform.objects, clock=platform.clock)
     duplicates = DuplicateFinder(database, vectors)
     tag_applier = TagApplier(database, vectors)
     saved_searches = SavedSearchMatcher(database, server.searches)
@@ -218,6 +242,7 @@ async def build(platform: ServicePlatform, settings: LibrarySettings) -> HttpApp
         max_points=settings.map_points,
         placer=Placer(database, vectors, max_points=settings.map_points),
     )
+    recommendations = ListRefresher(database, vectors, server.searches)
     importer = Importer(
         database,
         platform.objects,
@@ -259,11 +284,13 @@ async def build(platform: ServicePlatform, settings: LibrarySettings) -> HttpApp
             deletions.run,
             missing_documents.run,
             tag_files.run,
+            query_sounds.run,
             duplicates.run,
             tag_applier.run,
             saved_searches.run,
             importer.run,
             maps.run,
+            recommendations.run,
         ),
         database=database,
         vectors=vectors,
@@ -277,6 +304,7 @@ async def build(platform: ServicePlatform, settings: LibrarySettings) -> HttpApp
 def register_hooks(database: Database, policy: Policy) -> None:
     """Register what the packages change in the transactions of those below them."""
     database.hooks.register(JOB_FINISHED, Effects(policy))
+    database.hooks.register(JOB_FINISHED, QuerySoundResults(policy))
     database.hooks.register(JOB_FINISHED, index_results)
     database.hooks.register(JOB_FINISHED, queue_results)
     database.hooks.register(ITEM_CHANGED, index_changes)
@@ -285,6 +313,12 @@ def register_hooks(database: Database, policy: Policy) -> None:
     database.hooks.register(COLLECTION_CHANGED, match_members_again)
     database.hooks.register(SOUNDS_DESCRIBED, mark_maps_of_owners)
     database.hooks.register(MEMBERS_CHANGED, mark_maps_of_collections)
+    database.hooks.register(MEMBERS_CHANGED, outdate_collections)
+    database.hooks.register(COLLECTION_CHANGED, outdate_accounts)
+    database.hooks.register(RATED, outdate_accounts)
+    database.hooks.register(VISIBILITY_CHANGED, outdate_owners)
+    database.hooks.register(JOB_FINISHED, outdate_exporters)
+    database.hooks.register(CUTS_CORRECTED, follow_cuts)
 
 
 def catalogue(server: Context, *, authenticate: Authenticate, ready: Ready) -> FastAPI:

@@ -11,6 +11,8 @@ from services.library.jobs import tables as jobs
 from services.library.maps import tables as maps
 from services.library.metadata import METADATA
 from services.library.pipelines import tables as pipelines
+from services.library.query_sounds import tables as query_sounds
+from services.library.recommendations import tables as recommendations
 from services.library.saved_searches import tables as saved_searches
 from services.library.search import tables as search
 from services.library.similarity import tables as similarity
@@ -31,6 +33,8 @@ __all__ = [
     "jobs",
     "maps",
     "pipelines",
+    "query_sounds",
+    "recommendations",
     "saved_searches",
     "search",
     "similarity",

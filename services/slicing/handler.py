@@ -1,15 +1,26 @@
 """Cut a recording into one-shots and loops."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from functools import partial
 from itertools import chain
+from types import MappingProxyType
 
 import numpy as np
 
 from contracts.analysis import Analysis
+from contracts.cuts import Cut
+from contracts.ids import ItemId
 from contracts.items import ArtifactKind, ItemKind
 from contracts.music import Stem
-from contracts.slicing import Slice, SliceKind, Slices, SlicingParams, SlicingResult
+from contracts.slicing import (
+    MACHINE_SLICES,
+    USER_SLICES,
+    Slice,
+    SliceKind,
+    Slices,
+    SlicingParams,
+    SlicingResult,
+)
 from kit.arrays import F32, F64
 from kit.audio.decode import read_blocks
 from kit.audio.encode import AudioForm, Encoder, nearest_rate
@@ -25,6 +36,7 @@ from services.slicing.dsp import SlidingBuffer, faded
 from services.slicing.engine import Engine, OnsetAnalysis
 from services.slicing.loops import downbeat_phase, stretches
 from services.slicing.measuring import Measured, measure_loops, measure_one_shots
+from services.slicing.user_cuts import measure_user_cuts
 
 STEADY, REPEATING = 0.6, 0.06
 """Minimum steadiness of the beat, and confidence of the tempo, to cut loops."""
@@ -33,12 +45,21 @@ _ACCOMPANIMENT = (
     "a one-shot may contain several instruments, so groups and classes are less reliable. To slice "
     "the drums alone, separate with four-stem weights (htdemucs)."
 )
+_BY_USER = (
+    "These are your cuts; nothing was detected. To detect again, delete the correction of the cuts "
+    "and run slicing again."
+)
 
 
 @reject_unreadable()
 def handle(params: SlicingParams, job: Job, engine: Engine) -> SlicingResult:
-    """Detect onsets, cut one-shots and loops, group similar ones and store the best."""
+    """Detect onsets, cut one-shots and loops, group similar ones and store the best.
+
+    The cuts of a user, if there are any, take the place of detection.
+    """
     source, mix, analysis = _inputs(job)
+    if job.cuts is not None:
+        return _render(job.cuts, source, params, job)
     facts = open_input(source, mix, min_seconds=params.min_length)
     rate, samples = facts.sample_rate, facts.samples
     raw = partial(read_blocks, source.path)
@@ -91,7 +112,7 @@ def handle(params: SlicingParams, job: Job, engine: Engine) -> SlicingResult:
     chosen = choose([*shots, *loops], params)
     attacks = {piece.index: hit.attack for piece, hit in zip(shots, hits, strict=False)}
     attacks |= {piece.index: piece.start for piece in loops}
-    stored = _store(job, source, chosen, attacks, params, raw())
+    stored = _store(job, source, chosen, attacks, params, raw(), first_part=0.8)
     bpm = _bpm(detected, params, analysis) if grid is not None else None
     document = Slices(
         sample_rate=rate,
@@ -100,9 +121,7 @@ def handle(params: SlicingParams, job: Job, engine: Engine) -> SlicingResult:
         bpm=bpm,
         slices=tuple(stored.get(piece.index, piece) for piece in chain(shots, loops)),
     )
-    path = job.output("slices.json", ArtifactKind.SLICES, media_type="application/json", stem=stem)
-    path.write_text(document.model_dump_json(), encoding="utf-8")
-    job.progress(1.0, "done")
+    _write_document(job, MACHINE_SLICES, document)
     return SlicingResult(
         one_shots=len(shots),
         loops=len(loops),
@@ -114,6 +133,52 @@ def handle(params: SlicingParams, job: Job, engine: Engine) -> SlicingResult:
         duration=facts.duration,
         remark=_ACCOMPANIMENT if stem is Stem.ACCOMPANIMENT else "",
     )
+
+
+def _render(
+    cuts: tuple[Cut, ...], source: JobInput, params: SlicingParams, job: Job
+) -> SlicingResult:
+    """Write the samples of a user's cuts; those that had one before get it with its new audio."""
+    facts = probe(source.path)
+    rate, samples = facts.sample_rate, facts.samples
+    raw = partial(read_blocks, source.path)
+    measured = measure_user_cuts(
+        without_offset(raw(), find_offset(raw(), rate)),
+        cuts,
+        params,
+        sample_rate=rate,
+        samples=samples,
+        progress=lambda part: job.progress(0.5 * part, "measuring cuts"),
+    )
+    chosen = [piece for piece, cut in zip(measured.slices, cuts, strict=True) if cut.stored]
+    replaces = {cut.number: cut.sample for cut in cuts if cut.sample is not None}
+    stored = _store(
+        job, source, chosen, measured.attacks, params, raw(), first_part=0.5, replaces=replaces
+    )
+    slices = tuple(stored.get(piece.index, piece) for piece in measured.slices)
+    shots = [piece for piece in slices if piece.kind is SliceKind.ONE_SHOT]
+    bpm = next((piece.bpm for piece in slices if piece.bpm is not None), None)
+    _write_document(
+        job,
+        USER_SLICES,
+        Slices(sample_rate=rate, samples=samples, stem=source.stem, bpm=bpm, slices=slices),
+    )
+    return SlicingResult(
+        one_shots=len(shots),
+        loops=len(slices) - len(shots),
+        groups=len({piece.group for piece in shots}),
+        stored=len(stored),
+        bpm=bpm,
+        duration=facts.duration,
+        remark=_BY_USER,
+        by_user=True,
+    )
+
+
+def _write_document(job: Job, name: str, document: Slices) -> None:
+    path = job.output(name, ArtifactKind.SLICES, media_type="application/json", stem=document.stem)
+    path.write_text(document.model_dump_json(), encoding="utf-8")
+    job.progress(1.0, "done")
 
 
 def _inputs(job: Job) -> tuple[JobInput, JobInput | None, Analysis | None]:
@@ -187,8 +252,21 @@ def _store(
     attacks: dict[int, int],
     params: SlicingParams,
     blocks: Iterator[F32],
+    *,
+    first_part: float,
+    replaces: Mapping[int, ItemId] = MappingProxyType({}),
 ) -> dict[int, Slice]:
-    """Write the chosen slices as files in one pass; return them with file, gain and fades."""
+    """Write the chosen slices as files in one pass; return them with file, gain and fades.
+
+    Parameters
+    ----------
+    attacks
+        By index, up to where a fade-in may reach, in samples of the recording.
+    first_part
+        Share of the job that is done before.
+    replaces
+        By index, the items that get the files as their audio.
+    """
     facts = probe(source.path)
     rate = facts.sample_rate
     if nearest_rate(AudioForm.FLAC_24, rate) != rate:
@@ -226,6 +304,7 @@ def _store(
             bpm=piece.bpm,
             start=offset + piece.start,
             end=offset + piece.end,
+            replaces=replaces.get(piece.index),
         )
         cut = faded(signal, fade_in=fade_in, fade_out=fade_out, gain=10.0 ** (gain_db / 20.0))
         with Encoder(path, rate, channels=facts.channels) as encoder:
@@ -234,7 +313,8 @@ def _store(
         stored[piece.index] = piece.model_copy(
             update={"file": name, "gain_db": gain_db, "fade_in": fade_in, "fade_out": fade_out}
         )
-        job.progress(0.8 + 0.2 * (count + 1) / len(chosen), "writing samples")
+        done = (count + 1) / len(chosen)
+        job.progress(first_part + (1.0 - first_part) * done, "writing samples")
     return stored
 
 
@@ -244,11 +324,13 @@ def _prefix(stem: Stem | None) -> str:
 
 def _name(piece: Slice) -> str:
     if piece.kind is SliceKind.LOOP:
-        return f"loop-{piece.bars}bar-{piece.index:04d}"
+        bars = f"{piece.bars}bar-" if piece.bars is not None else ""
+        return f"loop-{bars}{piece.index:04d}"
     return f"hit-{piece.index:04d}"
 
 
 def _title(piece: Slice) -> str:
     if piece.kind is SliceKind.LOOP:
-        return f"{piece.bars} bar loop {piece.index}"
+        bars = f"{piece.bars} bar " if piece.bars is not None else ""
+        return f"{bars}loop {piece.index}"
     return f"hit {piece.index}"

@@ -12,7 +12,7 @@ from services.slicing.engine import OnsetAnalysis
 from services.slicing.grouping import timbre
 from services.slicing.loops import LoopSpan
 
-_LOOP_STEPS = 16
+LOOP_STEPS = 16
 """Number of parts of a loop whose spectra are compared."""
 
 
@@ -205,7 +205,7 @@ def measure_loops(
             level = float(np.sqrt(np.mean(signal**2)))
             if level > quietest:
                 seconds = signal.shape[1] / sample_rate
-                edges = tuple(np.linspace(0.0, seconds, _LOOP_STEPS + 1))
+                edges = tuple(np.linspace(0.0, seconds, LOOP_STEPS + 1))
                 loops.append(
                     Measured(
                         start=start,
@@ -221,7 +221,7 @@ def measure_loops(
                             signal,
                             sample_rate,
                             edges=edges,
-                            hop=seconds / (8 * _LOOP_STEPS),
+                            hop=seconds / (8 * LOOP_STEPS),
                         ),
                         stretch=stretch,
                     )

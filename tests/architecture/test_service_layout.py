@@ -32,8 +32,9 @@ WRITERS = ("mido", "csv", "zlib")
 LIBRARY_PACKAGES = {
     *("routes", "completion", "maintenance", "deletions", "pipelines"),
     *("imports", "maps", "collections", "saved_searches", "search", "similarity", "tags"),
-    "corrections",
+    *("corrections", "cuts", "descriptors", "recommendations"),
     *("teaching", "catalogue", "jobs", "events", "administration", "estimates"),
+    "query_sounds",
 }
 """Their order is a contract of import-linter."""
 FORBIDDEN_NAMES = {"utils", "helpers", "common", "core", "manager", "models"}

@@ -22,7 +22,7 @@ OPENAPI = json.loads(
 BY_THE_CLIENT = frozenset({"cursor", "last-event-id", "if-none-match", "Idempotency-Key", "format"})
 """Parameters that the client sets itself, or does not need; it reads most answers as JSON."""
 FOR_BROWSERS = frozenset({"ticket", "X-Cratedig-Client"})
-RENAMED = {"limit": "page_size"}
+RENAMED = {"limit": "page_size", "for": "collection"}
 FROM_CREDENTIALS = frozenset({"refresh_token"})
 FREE_FORM = frozenset(
     {

@@ -11,14 +11,16 @@ from pydantic import BaseModel
 from contracts import collections, identity
 from contracts.admin import AccountChange
 from contracts.corrections import CorrectionPut
+from contracts.cuts import CutsPatch
 from contracts.imports import ImportCreate
 from contracts.item_edits import BulkEdit
 from contracts.items import ItemEdit
 from contracts.jobs import JobCreate
 from contracts.maps import MapEdit
+from contracts.multitracks import MultitrackCreate
 from contracts.pipelines import PipelineSpec, RunCreate
 from contracts.saved_searches import SavedSearchCreate, SavedSearchEdit
-from contracts.similarity import SimilaritySearch
+from contracts.similarity import QuerySoundCreate, SimilaritySearch
 from contracts.teaching import ProposalsConfirm, TagAnswers, TaughtTagEdit, TaughtTagFile
 from contracts.uploads import UploadCreate
 from contracts.waveforms import WaveformRequest
@@ -31,6 +33,7 @@ BODIES: dict[tuple[str, str], type[BaseModel]] = {
     ("post", "/v1/sessions"): identity.SessionCreate,
     ("post", "/v1/sessions/refresh"): identity.SessionRefresh,
     ("post", "/v1/sessions/one-time"): identity.SignInCode,
+    ("post", "/v1/sign-in/{provider}/device/session"): identity.DeviceCode,
     ("put", "/v1/account/password"): identity.PasswordChange,
     ("delete", "/v1/account"): identity.AccountDelete,
     ("post", "/v1/keys"): identity.KeyCreate,
@@ -40,6 +43,8 @@ BODIES: dict[tuple[str, str], type[BaseModel]] = {
     ("patch", "/v1/items/{item}"): ItemEdit,
     ("post", "/v1/items/edit"): BulkEdit,
     ("put", "/v1/items/{item}/corrections/{field}"): CorrectionPut,
+    ("patch", "/v1/items/{item}/cuts"): CutsPatch,
+    ("post", "/v1/multitracks"): MultitrackCreate,
     ("post", "/v1/collections"): collections.CollectionCreate,
     ("patch", "/v1/collections/{collection}"): collections.CollectionEdit,
     ("post", "/v1/collections/{collection}/items"): collections.CollectionAdd,
@@ -54,6 +59,7 @@ BODIES: dict[tuple[str, str], type[BaseModel]] = {
     ("patch", "/v1/saved-searches/{search}"): SavedSearchEdit,
     ("post", "/v1/waveforms"): WaveformRequest,
     ("post", "/v1/search/similar"): SimilaritySearch,
+    ("post", "/v1/query-sounds"): QuerySoundCreate,
     ("patch", "/v1/taught-tags/{tag}"): TaughtTagEdit,
     ("post", "/v1/taught-tags/{tag}/answers"): TagAnswers,
     ("post", "/v1/taught-tags/{tag}/proposals/confirm"): ProposalsConfirm,
@@ -111,6 +117,9 @@ async def test_every_operation_declares_its_scope(harness: GatewayHarness) -> No
         ("post", "/v1/sessions"),
         ("post", "/v1/sessions/one-time"),
         ("post", "/v1/sessions/refresh"),
+        ("get", "/v1/sign-in"),
+        ("post", "/v1/sign-in/{provider}/device"),
+        ("post", "/v1/sign-in/{provider}/device/session"),
     }
 
 

@@ -60,7 +60,8 @@ from services.library.imports.storing import Storing
 from services.library.imports.web import Web
 from services.library.jobs import claims
 from services.library.maintenance.cleanup import Cleanup
-from services.library.pipelines.exports import describe_job
+from services.library.pipelines.job_facts import describe_job
+from services.library.recommendations.lists import RecommendationLists
 from services.library.routes.context import Context
 from services.library.saved_searches.repository import saved_queries
 from services.library.search.searching import Searches
@@ -236,6 +237,7 @@ class WorkerFile:
     audio: AudioFacts | None = None
     bpm: float | None = None
     waveform: str | None = None
+    replaces: str | None = None
     data: bytes | None = None
     """Its content, if that matters."""
 
@@ -419,6 +421,15 @@ async def open_catalogue(
     await bus.start()
     threads = ThreadPoolExecutor(2)
     web = Web(threads, any_address=True)
+    searches = Searches(
+        database,
+        clock=clock,
+        max_bytes=1 << 28,
+        at_once=2,
+        vectors=vectors,
+        proposals=Proposals(database, vectors),
+        saved=saved_queries,
+    )
     server = Context(
         database=database,
         bus=bus,
@@ -428,19 +439,12 @@ async def open_catalogue(
         uploads=uploads,
         # Whoever deletes is answered when all is gone, however long that takes.
         deletions=Deletions(database, vectors, patience=HANG_TIMEOUT),
-        searches=Searches(
-            database,
-            clock=clock,
-            max_bytes=1 << 28,
-            at_once=2,
-            vectors=vectors,
-            proposals=Proposals(database, vectors),
-            saved=saved_queries,
-        ),
+        searches=searches,
         lookups=Lookups(database, uploads, web, find_providers(), max_pack=settings.pack_bytes),
         item_searches=Turns(max(1, settings.database_pool // 2)),
         vectors=vectors,
         teaching=Teaching(database, vectors, at_once=2),
+        recommendations=RecommendationLists(database, searches),
     )
     principals: dict[str, Principal] = {}
 

@@ -56,6 +56,7 @@ from services.library.imports.web import Web
 from services.library.jobs.progress import ProgressFeed
 from services.library.jobs.subjects import subject_columns
 from services.library.jobs.tables import JobRow
+from services.library.recommendations.lists import RecommendationLists
 from services.library.routes.context import Context
 from services.library.routes.internal import internal_routes
 from services.library.saved_searches.repository import saved_queries
@@ -187,16 +188,23 @@ class FailpointServer:
     async def build(self) -> None:
         """Create what outlives every process, the tables and one item, and the applications."""
         settings = LibrarySettings()
-        self.policy = settings.policy(60.0)
-        register_hooks(self.database, self.policy)
+        database = self.database
+        self.policy = policy = settings.policy(60.0)
+        register_hooks(database, policy)
         clock = SystemClock()
-        uploads = Uploads(
-            self.database, self.objects, clock=clock, policy=self.policy, settings=settings
-        )
-        store = await open_vectors(self.database, self.folder / "vectors")
-        vectors = SoundVectors(self.database, store)
-        deletions = Deletions(self.database, vectors, patience=HANG_TIMEOUT)
+        uploads = Uploads(database, self.objects, clock=clock, policy=policy, settings=settings)
+        vectors = SoundVectors(database, await open_vectors(database, self.folder / "vectors"))
+        deletions = Deletions(database, vectors, patience=HANG_TIMEOUT)
         self.bus = await self._new_bus()
+        searches = Searches(
+            self.database,
+            clock=clock,
+            max_bytes=1 << 20,
+            at_once=1,
+            vectors=vectors,
+            proposals=Proposals(self.database, vectors),
+            saved=saved_queries,
+        )
         context = Context(
             database=self.database,
             bus=self.bus,
@@ -205,19 +213,12 @@ class FailpointServer:
             settings=settings,
             uploads=uploads,
             deletions=deletions,
-            searches=Searches(
-                self.database,
-                clock=clock,
-                max_bytes=1 << 20,
-                at_once=1,
-                vectors=vectors,
-                proposals=Proposals(self.database, vectors),
-                saved=saved_queries,
-            ),
+            searches=searches,
             lookups=Lookups(self.database, uploads, Web(ThreadPoolExecutor(1)), {}, max_pack=1),
             item_searches=Turns(1),
             vectors=vectors,
             teaching=Teaching(self.database, vectors, at_once=1),
+            recommendations=RecommendationLists(self.database, searches),
         )
 
         async def authenticate(token: str) -> Principal:

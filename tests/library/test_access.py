@@ -34,6 +34,8 @@ BODIES: dict[tuple[str, str], Any] = {
     ("post", "/v1/items/edit"): {"edits": [{"items": [UNKNOWN], "rating": 1}]},
     ("post", "/v1/collections"): {"name": "another"},
     ("put", "/v1/items/{item}/corrections/{field}"): {"value": 124},
+    ("patch", "/v1/items/{item}/cuts"): {"version": 0, "edits": [{"do": "reset"}]},
+    ("post", "/v1/multitracks"): {"name": "x", "parts": [{"item": UNKNOWN, "stem": "bass"}]},
     ("patch", "/v1/collections/{collection}"): {"name": "mine now"},
     ("post", "/v1/collections/{collection}/items"): {"items": [UNKNOWN]},
     ("post", "/v1/collections/{collection}/items/move"): {"items": [UNKNOWN]},
@@ -44,7 +46,8 @@ BODIES: dict[tuple[str, str], Any] = {
     ("patch", "/v1/saved-searches/{search}"): {"name": "mine now"},
     ("post", "/v1/shared"): {"secret": "unknown " * 4},
     ("put", "/v1/tray/{place}"): {"item": None},
-    ("post", "/v1/search/similar"): {"items": [{"item": UNKNOWN}]},
+    ("post", "/v1/search/similar"): {"like": [{"item": UNKNOWN}]},
+    ("post", "/v1/query-sounds"): {"upload": UNKNOWN},
     ("patch", "/v1/taught-tags/{tag}"): {"threshold": 0.5},
     ("post", "/v1/taught-tags/{tag}/answers"): {"answers": [{"item": UNKNOWN, "answer": "no"}]},
     ("post", "/v1/taught-tags/{tag}/proposals/confirm"): {"items": [UNKNOWN]},
@@ -77,6 +80,7 @@ FORGED = [
 NOT_OF_ONE = {
     *("/v1/uploads", "/v1/pipelines", "/v1/items", "/v1/jobs", "/v1/runs", "/v1/tags"),
     *("/v1/duplicates", "/v1/taught-tags", "/v1/saved-searches", "/v1/hidden"),
+    "/v1/recommendations",
 }
 IMPORT = {"provider": "http", "reference": "https://example.org/a.wav"}
 OWN_PUTS = {
@@ -118,8 +122,12 @@ async def everything(catalogue: Catalogue) -> tuple[str, dict[str, str]]:
     link = await user.post(f"/collections/{collection}/links", {})
     search = (await user.post("/saved-searches", {"name": "mine", "q": "kick"}))["id"]
     import_ = await user.post("/imports", IMPORT)
+    searched = await user.open(b"a sound" * 500)
+    await user.send(searched, b"a sound" * 500)
+    sound = await user.post("/query-sounds", {"upload": searched["id"]})
     return user.owner, {
         "upload": upload["id"],
+        "sound": sound["id"],
         "item": item,
         "artifact": artifacts[0]["id"],
         "job": job["id"],

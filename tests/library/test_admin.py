@@ -79,8 +79,8 @@ async def age(catalogue: Catalogue, worker: str, by: timedelta) -> None:
         )
 
 
-async def listed(user: User, name: str) -> Any:
-    return (await user.get(f"/admin/{name}"))["items"]
+async def listed(user: User, name: str, **query: str) -> Any:
+    return (await user.get(f"/admin/{name}", **query))["items"]
 
 
 async def test_workers_and_models_are_those_of_the_claims(catalogue: Catalogue) -> None:
@@ -123,6 +123,27 @@ async def test_queues_name_the_oldest_job_and_why_it_waits(catalogue: Catalogue)
     queue = next(row for row in await listed(admin, "queues") if row["task"] == "midi")
     assert (queue["queued"], queue["running"], queue["workers"], queue["slots"]) == (0, 1, 1, 2)
     assert queue["oldest"] is None
+
+
+async def test_jobs_of_all_accounts_are_listed_by_state(catalogue: Catalogue) -> None:
+    admin, user, other = catalogue.user(scopes=ADMIN), catalogue.user(), catalogue.user()
+    jobs = [
+        await someone.post("/jobs", {"item": await someone.track(), "task": "midi"})
+        for someone in (user, other)
+    ]
+    waiting = await listed(admin, "jobs")
+    assert [row["id"] for row in waiting] == [job["id"] for job in jobs]
+    assert {row["account"] for row in waiting} == {user.owner, other.owner}
+    assert await listed(admin, "jobs", account=other.owner) == waiting[1:]
+    assert await listed(admin, "jobs", task="slicing") == []
+    claim = await catalogue.claim(TaskName.MIDI)
+    assert [row["id"] for row in await listed(admin, "jobs", state="running")] == [claim.job]
+    await catalogue.reject(claim, "It is no sound.")
+    (failed,) = await listed(admin, "jobs", state="failed")
+    assert (failed["id"], failed["reason"]["message"]) == (claim.job, "It is no sound.")
+    assert await listed(admin, "jobs", state="running") == []
+    refused = await admin.http.get("/v1/admin/jobs", params={"state": "succeeded"})
+    assert refused.status_code == 422
 
 
 async def test_a_dead_letter_goes_back_to_its_topic(catalogue: Catalogue) -> None:

@@ -64,6 +64,7 @@ GOOD: dict[str, Words] = {
     "admin workers": lambda w: [],
     "admin queues": lambda w: [],
     "admin letters": lambda w: [],
+    "admin jobs": lambda w: ["--state", "failed", "--task", "midi"],
     "admin storage": lambda w: [],
     "admin models": lambda w: [],
     "admin accounts": lambda w: [],
@@ -79,8 +80,18 @@ GOOD: dict[str, Words] = {
     "ls": lambda w: [],
     "search": lambda w: ["tone len:1..2 -loop", "--kind", "track", "--save", "Tones"],
     "searches": lambda w: ["--seen", _search(w)],
-    "similar": lambda w: [w.item, "class:kick", "--limit", "5"],
+    "descriptors": lambda w: ["tones.parquet", "tone"],
+    "similar": lambda w: [w.item, "class:kick", "len:<9", "--limit", "5", "--dial", "pitch=0.5"],
     "duplicates": lambda w: ["--limit", "5"],
+    "recommend": lambda w: [
+        "tray",
+        "--filter",
+        "class:kick",
+        "--dismiss",
+        w.item,
+        "--undo",
+        w.item,
+    ],
     "map list": lambda w: [],
     "map create": lambda w: ["kicks", "--seed", "7", "--again"],
     "map delete": lambda w: [w.shell.user.maps.put("doomed").name],
@@ -115,6 +126,15 @@ GOOD: dict[str, Words] = {
     "rate": lambda w: ["4", w.item],
     "correct": lambda w: [w.item, "key=Am", "chords="],
     "corrections": lambda w: [w.item],
+    "cuts list": lambda w: [w.item],
+    "cuts add": lambda w: [w.item, "--start", "0.5", "--end", "0.8"],
+    "cuts move": lambda w: [w.item, _cut(w), "--start", "0.1"],
+    "cuts split": lambda w: [w.item, _cut(w), "--at", "4000", "--samples"],
+    "cuts merge": lambda w: [w.item, _cut(w), _cut(w)],
+    "cuts delete": lambda w: [w.item, _cut(w)],
+    "cuts undo": lambda w: [w.item],
+    "cuts reset": lambda w: [w.item],
+    "cuts render": lambda w: [w.item, "--no-wait"] if _cut(w) else [],
     "collection list": lambda w: [],
     "collection create": lambda w: ["Kicks", "--note", "dusty"],
     "collection add": lambda w: [_collection(w), w.item],
@@ -148,6 +168,7 @@ BAD: dict[str, tuple[list[str], int]] = {
     "admin storage": (["--bogus"], 2),
     "admin models": (["--bogus"], 2),
     "admin accounts": (["--bogus"], 2),
+    "admin jobs": (["--state", "bogus"], 2),
     "admin account": (["nobody@example.org", "--disable"], 4),
     "admin link": ([UNKNOWN], 4),
     "admin audit": (["--action", "bogus"], 5),
@@ -161,8 +182,10 @@ BAD: dict[str, tuple[list[str], int]] = {
     "ls": (["--kind", "bogus"], 5),
     "search": (["tone", "--bpm", "fast"], 5),
     "searches": (["--delete", "nosuch"], 4),
-    "similar": (["nosuch"], 4),
+    "descriptors": (["tones.csv"], 2),
+    "similar": (["tone", "--dial", "pitch=2"], 2),
     "duplicates": (["--limit", "none"], 2),
+    "recommend": (["nosuch"], 4),
     "map list": (["--bogus"], 2),
     "map create": (["kicks", "--collection", "nosuch"], 4),
     "map delete": (["nosuch"], 4),
@@ -197,6 +220,15 @@ BAD: dict[str, tuple[list[str], int]] = {
     "rate": (["6", "tone"], 2),
     "correct": (["tone", "mood=sad"], 2),
     "corrections": ([UNKNOWN], 4),
+    "cuts list": (["nosuch"], 4),
+    "cuts add": (["tone", "--start", "1", "--end", "0"], 5),
+    "cuts move": (["tone", "999", "--start", "0"], 5),
+    "cuts split": (["tone", "999", "--at", "1"], 5),
+    "cuts merge": (["tone", "998", "999"], 5),
+    "cuts delete": (["tone", "999"], 5),
+    "cuts undo": (["nosuch"], 4),
+    "cuts reset": (["tone", "--stem", "bogus"], 2),
+    "cuts render": (["tone", "--stem", "drums"], 5),
     "collection list": (["--bogus"], 2),
     "collection create": (["Kicks", "--parent", "nosuch"], 4),
     "collection add": (["nosuch", "tone"], 4),
@@ -253,6 +285,14 @@ def _taught_tag_file(w: CliHarness) -> str:
     path = w.shell.folder / "shared-tag.json"
     path.write_text(json.dumps(TAUGHT_TAG), encoding="utf-8")
     return path.name
+
+
+def _cut(w: CliHarness) -> str:
+    """Cut the item by hand, and return the number of the cut."""
+    cuts = w.shell.user.cuts
+    version = cuts.get(w.item).version
+    edited = cuts.edit(w.item, [{"do": "add", "start": 2000, "end": 9000}], version=version)
+    return str(max(cut.number for cut in edited.items))
 
 
 def _collection(w: CliHarness) -> str:
@@ -370,3 +410,13 @@ def test_parameters_are_checked_where_they_are_given(harness: CliHarness) -> Non
     assert "it has separation, analysis" in refused.stderr
     refused = harness.shell("run", "full", harness.item, "-p", "separation.bogus=1", "--json")
     assert "there are weights, stems" in refused.stderr
+
+
+def test_a_task_runs_on_what_a_search_finds_and_leaves_out_what_is_done(
+    harness: CliHarness,
+) -> None:
+    harness.shell("run", "midi", harness.item)
+    done = harness.shell("run", "midi", "--search", "tone kind:track", "--json")
+    assert json.loads(done.stdout) == {"started": 0, "existing": 1}
+    refused = harness.shell("run", "midi", harness.item, "--search", "tone")
+    assert refused.returncode == 2

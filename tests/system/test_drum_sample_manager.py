@@ -58,7 +58,8 @@ def test_the_eleven_operations(server: RunningServer, tmp_path: Path) -> None:
         return http.get(f"/items/{item}/similar").is_success
 
     eventually(similar, what="the vector of the sample")
-    ask("recommendations", "GET", f"/items/{item}/similar")
+    recommended = ask("recommendations", "GET", "/recommendations").json()
+    assert recommended["target"] == "account"
     http.close()
     assert sorted(sent) == sorted(OPERATION.findall(TABLE.read_text(encoding="utf-8")))
     assert len(sent) == 11

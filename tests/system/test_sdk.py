@@ -17,10 +17,9 @@ import soundfile
 from cratedig import AsyncClient, Client, CratedigError, Credentials, JobFailedError, types
 from embedded.settings import EmbeddedSettings
 from embedded.sign_in import make_code
-from services.tagging.engine import PROJECTION
-from services.tagging.similarity import Projection
 from tests.support.running_server import RunningServer, eventually
 from tests.support.sounds import write_tone
+from tests.support.taught_tags import taught_tag
 
 pytestmark = [pytest.mark.xdist_group("system"), pytest.mark.timeout(180)]
 SCOPES: tuple[types.KeyScope, ...] = ("catalogue:read", "catalogue:write", "jobs:write")
@@ -59,6 +58,14 @@ class SdkHarness:
 
     def new_upload(self) -> str:
         return self.user.uploads.create("new.wav", 4, secrets.token_hex(32)).id
+
+    def new_tone(self) -> Path:
+        path = self.file.with_name(f"{secrets.token_hex(4)}.wav")
+        return write_tone(path, seconds=0.2, frequency=60.0 + secrets.randbelow(900))
+
+    def sent_upload(self) -> str:
+        """Return an upload all parts of which were sent."""
+        return self.user.uploads.send(self.new_tone()).id
 
     def new_pipeline(self) -> str:
         return self.user.pipelines.create(pipeline()).spec.name
@@ -147,6 +154,25 @@ class SdkHarness:
         self.user.corrections.put(self.item, "tempo", 124)
         return "tempo"
 
+    def cuts(self) -> int:
+        return self.user.cuts.get(self.item).version
+
+    def cut(self) -> str:
+        """Cut the item by hand, and return it."""
+        self.user.cuts.edit(
+            self.item, [{"do": "add", "start": 0, "end": 20_000}], version=self.cuts()
+        )
+        return self.item
+
+    def part(self) -> str:
+        """Upload a tone that is a part of no song yet."""
+        tone = write_tone(
+            self.file.with_name("part.wav"), frequency=200.0 + secrets.randbelow(10_000) / 10
+        )
+        upload = self.user.uploads.file(tone, stem="bass")
+        self.user.jobs.wait(str(upload.job))
+        return str(upload.item)
+
     def taught(self, name: str = "taught") -> str:
         return self.user.taught_tags.create(name).name
 
@@ -163,25 +189,6 @@ class SdkHarness:
 
 def email() -> str:
     return f"{secrets.token_hex(8)}@example.org"
-
-
-def taught_tag() -> dict[str, Any]:
-    """Return the file of a taught tag that proposes every sample."""
-    projection = Projection.load(PROJECTION)
-    model = {
-        "space": "sample",
-        "space_version": projection.version,
-        "weights": [0.0] * projection.dimension,
-        "bias": 3.0,
-    }
-    return {
-        "format": "cratedig-taught-tag",
-        "format_version": 1,
-        "name": "everything",
-        "version": 1,
-        "threshold": 0.5,
-        "models": [model],
-    }
 
 
 def pipeline(name: str = "") -> dict[str, Any]:
@@ -239,6 +246,9 @@ CASES: dict[str, Case] = {
     "corrections.put": lambda c, w: c.corrections.put(w.item, "key", "Am"),
     "corrections.restore": lambda c, w: c.corrections.restore(w.item, w.correction(), 1),
     "corrections.versions": lambda c, w: c.corrections.versions(w.item, w.correction()),
+    "cuts.edit": lambda c, w: c.cuts.edit(w.item, [{"do": "reset"}], version=w.cuts()),
+    "cuts.get": lambda c, w: c.cuts.get(w.item),
+    "cuts.render": lambda c, w: c.cuts.render(w.cut()),
     "events.stream": lambda c, w: c.events.stream(item=w.item, after="start"),
     "events.ticket": lambda c, w: c.events.ticket(),
     "feed.get": lambda c, w: c.feed.get(after="start", page_size=1),
@@ -250,6 +260,7 @@ CASES: dict[str, Case] = {
         w.user.account.get().id, quota=50_000_000_000
     ),
     "admin.dead_letters": lambda c, w: c.admin.dead_letters(),
+    "admin.jobs": lambda c, w: w.admin.admin.jobs("running", task="midi"),
     "admin.models": lambda c, w: c.admin.models(),
     "admin.one_time_link": lambda c, w: c.admin.one_time_link(w.new_account()),
     "admin.queues": lambda c, w: c.admin.queues(),
@@ -293,11 +304,19 @@ CASES: dict[str, Case] = {
     "maps.list": lambda c, w: (w.new_map(), c.maps.list())[1],
     "maps.points": lambda c, w: c.maps.points(w.new_map()),
     "maps.put": lambda c, w: c.maps.put(w.new_map(), collection=w.new_collection(), seed=7),
+    "multitracks.create": lambda c, w: c.multitracks.create(
+        "Mine", [{"item": w.part(), "stem": "bass"}]
+    ),
     "pipelines.create": lambda c, w: c.pipelines.create(pipeline()),
     "pipelines.delete": lambda c, w: c.pipelines.delete(w.new_pipeline()),
     "pipelines.get": lambda c, w: c.pipelines.get("midi"),
     "pipelines.list": lambda c, w: c.pipelines.list(page_size=1),
     "pipelines.replace": replace_pipeline,
+    "recommendations.dismiss": lambda c, w: c.recommendations.dismiss(w.item),
+    "recommendations.list": lambda c, w: c.recommendations.list(
+        collection="favourites", q="class:kick", page_size=5
+    ),
+    "recommendations.undo_dismissal": lambda c, w: c.recommendations.undo_dismissal(w.item),
     "runs.cancel": lambda c, w: c.runs.cancel(w.run),
     "runs.create": lambda c, w: c.runs.create(w.item, "midi", params={"midi": {"program": 1}}),
     "runs.get": lambda c, w: c.runs.get(w.run),
@@ -311,20 +330,35 @@ CASES: dict[str, Case] = {
     "saved_searches.list": lambda c, w: (w.new_search(), c.saved_searches.list(page_size=1))[1],
     "saved_searches.seen": lambda c, w: c.saved_searches.seen(w.new_search()),
     "saved_searches.update": lambda c, w: c.saved_searches.update(w.new_search(), q="tone"),
+    "search.descriptors": lambda c, w: c.search.descriptors(
+        w.file.with_name("tones.npz"), "tone", format="npz", vectors=False
+    ),
     "search.find": lambda c, w: c.search.find(
         "tone", stem=["bass"], duration="1.5..2.5", counts=True, histograms="bpm", page_size=1
     ),
     "search.list": lambda c, w: c.search.list("kind:stem sort:name", page_size=1),
     "sessions.create_with_code": lambda c, w: c.sessions.create_with_code(w.sign_in_code()),
     "sessions.create": lambda c, w: c.sessions.create(w.email, PASSWORD),
+    "sessions.create_with_device": lambda c, w: c.sessions.create_with_device("acme", "a code"),
     "sessions.delete": lambda c, w: c.sessions.delete(),
+    "sessions.log_out": lambda c, w: c.sessions.log_out(),
+    "sessions.options": lambda c, w: c.sessions.options(),
     "sessions.refresh": lambda c, w: c.sessions.refresh(),
+    "sessions.start_device": lambda c, w: c.sessions.start_device("acme"),
     "similarity.duplicates": lambda c, w: (
         w.duplicates(),
         c.similarity.duplicates(page_size=1),
     )[1],
     "similarity.find": lambda c, w: c.similarity.find(w.duplicates(), q="len:<1", page_size=5),
     "similarity.search": lambda c, w: c.similarity.search({w.item: 0.5}, q="kick", page_size=5),
+    "query_sounds.create": lambda c, w: c.query_sounds.create(w.sent_upload()),
+    "query_sounds.delete": lambda c, w: c.query_sounds.delete(
+        c.query_sounds.create(w.sent_upload()).id
+    ),
+    "query_sounds.file": lambda c, w: c.query_sounds.file(w.new_tone(), wait=0.1),
+    "query_sounds.get": lambda c, w: c.query_sounds.get(
+        c.query_sounds.create(w.sent_upload()).id, wait=0.1
+    ),
     "tags.add": lambda c, w: c.tags.add(w.item, "warm"),
     "tags.list": lambda c, w: c.tags.list(q=w.tag()),
     "taught_tags.answer": lambda c, w: c.taught_tags.answer(w.taught(), {w.item: "skip"}),
@@ -356,19 +390,22 @@ CASES: dict[str, Case] = {
     "uploads.get": lambda c, w: c.uploads.get(w.upload),
     "usage.get": lambda c, w: c.usage.get(),
 }
+ANONYMOUS = ("create", "create_with_code", "create_with_device", "options", "start_device")
 OF_SESSIONS = frozenset(
     name
     for name in CASES
     if name.startswith(("keys.", "invitations.", "admin.", "account.", "sessions."))
-) - {"account.create", "sessions.create", "sessions.create_with_code"}
+) - {"account.create", *(f"sessions.{name}" for name in ANONYMOUS)}
 """What no API key allows."""
 DESTRUCTIVE = frozenset(
-    {"account.change_password", "account.delete", "sessions.delete", "sessions.refresh"}
+    {f"sessions.{name}" for name in ("delete", "log_out", "refresh")}
+    | {"account.change_password", "account.delete"}
 )
 """What ends or changes the session that it is called with."""
-NOT_FOUND = frozenset({"jobs.preview", "admin.replay_dead_letter"})
-"""A job that has ended has no previews, and a server whose events all can be read has no dead
-letters: that the right thing was asked for is enough."""
+NO_PROVIDER = frozenset({"sessions.create_with_device", "sessions.start_device"})
+NOT_FOUND = NO_PROVIDER | {"jobs.preview", "admin.replay_dead_letter"}
+"""A job that has ended has no previews, this server has no provider to sign in with, and no dead
+letters, since its events all can be read: that the right thing was asked for is enough."""
 
 
 def methods(kind: type[Client] | type[AsyncClient]) -> set[str]:

@@ -55,6 +55,7 @@ def theirs(server: RunningServer, tmp_path_factory: pytest.TempPathFactory) -> d
     sent = user.uploads.file(path)
     user.jobs.wait(str(sent.job))
     item = str(sent.item)
+    other_tone = write_tone(path.with_name("searched.wav"), frequency=317.0)
     run = user.runs.wait(user.runs.create(item, "midi").id)
     with httpx.Client(base_url=server.url, headers=head(user)) as http:
         assert http.post("/v1/pipelines", json=PIPELINE).status_code == 201
@@ -70,6 +71,7 @@ def theirs(server: RunningServer, tmp_path_factory: pytest.TempPathFactory) -> d
         "job": next(user.jobs.list(item=item)).id,
         "run": run.id,
         "upload": sent.id,
+        "sound": user.query_sounds.create(user.uploads.send(other_tone).id).id,
         "name": "mine",
         "collection": collection,
         "search": search,
@@ -91,6 +93,8 @@ def head(user: Client) -> dict[str, str]:
 def body(method: str, path: str, id_: str) -> dict[str, Any] | None:
     if path.startswith("/v1/taught-tags/"):
         return TEACHING.get((method, path))
+    if method == "patch" and path.endswith("/cuts"):
+        return {"version": 0, "edits": [{"do": "reset"}]}
     if method == "patch":
         return {"name": "stolen"}
     if (method, path) == ("put", "/v1/pipelines/{name}"):

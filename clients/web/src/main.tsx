@@ -9,7 +9,8 @@ import "./styles/sign-in.css";
 import { navigate } from "./address";
 import { App } from "./app";
 import { setOnline } from "./data/online";
-import { resumeSession, session, signInWithCode } from "./data/session";
+import { providerProblem, SIGN_IN_ERROR, SIGNED_IN } from "./data/providers";
+import { resumeSession, session, signInWithCode, startProviderSession } from "./data/session";
 import { problemText } from "./data/problems";
 import { showToast } from "./data/toasts";
 import { listenToKeys } from "./keys/commands";
@@ -17,10 +18,14 @@ import { listenToKeys } from "./keys/commands";
 async function start(): Promise<void> {
   const query = new URLSearchParams(window.location.search);
   const code = query.get("signin");
-  if (code === null) return resumeSession();
-  query.delete("signin");
+  const signedIn = query.has(SIGNED_IN);
+  const failure = query.get(SIGN_IN_ERROR);
+  if (code === null && failure === null && !signedIn) return resumeSession();
+  for (const name of ["signin", SIGNED_IN, SIGN_IN_ERROR]) query.delete(name);
   const rest = query.toString();
   navigate(window.location.pathname + (rest ? `?${rest}` : ""), { replace: true });
+  if (failure !== null) showToast(providerProblem(failure));
+  if (code === null) return signedIn ? startProviderSession() : resumeSession();
   try {
     await signInWithCode(code);
   } catch (error) {

@@ -5,11 +5,11 @@ from base64 import b64decode
 from collections.abc import Mapping, Sequence
 from datetime import datetime
 
-from sqlalchemy import select
+from sqlalchemy import delete, select
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlmodel import col
 
-from contracts.ids import JobId, OwnerId
+from contracts.ids import ItemId, JobId, OwnerId
 from contracts.items import ArtifactKind, ItemState
 from contracts.jobs import StoredFile, TaskName
 from contracts.objects import Bucket, artifact_key
@@ -18,7 +18,7 @@ from kit.clock import new_id
 from kit.database.engine import database_of
 from kit.database.upsert import insert_into
 from services.library.catalogue.changes import item_changed
-from services.library.catalogue.events import artifact_added, item_added
+from services.library.catalogue.events import artifact_added, emit_items_changed, item_added
 from services.library.catalogue.tables import ArtifactRow, ItemRow, WaveformRow
 from services.library.events.outbox import record_all
 from services.library.jobs.subjects import subject_columns, subject_of
@@ -69,20 +69,63 @@ async def add_files(
     for row in artifacts:
         if row.kind == ArtifactKind.CANONICAL and item is not None:
             row.stem = item.stem
-    children = [
-        _child(item, row, file, job.finished)
-        for row, file in zip(artifacts, files, strict=True)
-        if file.item is not None
-    ]
-    session.add_all(child for child, _ in children)
+    known = await _items_to_replace(session, item, files)
+    cut: list[ItemRow] = []
+    new: list[ItemRow] = []
+    own: list[ArtifactRow] = []
+    changed: list[ItemRow] = []
+    for row, file in zip(artifacts, files, strict=True):
+        if file.item is None:
+            continue
+        child = known.pop(file.replaces, None) if file.replaces is not None else None
+        if child is None:
+            child = _child(item, row, file, job.finished)
+            new.append(child)
+        elif _replace_audio(child, row, file, job.finished):
+            changed.append(child)
+        cut.append(child)
+        own.append(_canonical_of(child, row))
+    session.add_all(new)
     await session.flush()
-    session.add_all((*artifacts, *(own for _, own in children)))
+    session.add_all((*artifacts, *own))
     await session.flush()
-    await _store_waveforms(session, item, files, [child for child, _ in children])
-    for child, _ in children:
+    await _store_waveforms(session, item, files, cut)
+    for child in new:
         item_changed(session, child)
     added = [artifact_added(row) for row in artifacts]
-    await record_all(session, added + [item_added(child) for child, _ in children])
+    await record_all(session, added + [item_added(child) for child in new])
+    await emit_items_changed(session, changed)
+
+
+async def _items_to_replace(
+    session: AsyncSession, item: ItemRow | None, files: Sequence[StoredFile]
+) -> dict[ItemId, ItemRow]:
+    """Return the items that get a file as their audio, as far as they were cut from `item`."""
+    ids = [file.replaces for file in files if file.replaces is not None]
+    if not ids or item is None:
+        return {}
+    query = (
+        select(ItemRow)
+        .where(col(ItemRow.id).in_(ids), col(ItemRow.parent) == item.id)
+        .order_by(col(ItemRow.id))
+        .with_for_update(key_share=True)
+        .execution_options(populate_existing=True)
+    )
+    return {ItemId(row.id): row for row in await session.scalars(query)}
+
+
+def _replace_audio(child: ItemRow, source: ArtifactRow, file: StoredFile, now: datetime) -> bool:
+    """Give an item other boundaries; return whether they differ from those that it had."""
+    if (child.start, child.end) == (file.start, file.end):
+        return False
+    child.audio, child.parent_job = source.audio, source.job
+    child.start, child.end = file.start, file.end
+    if "tempo" in child.corrected:
+        child.uncorrected_bpm = file.bpm
+    elif file.bpm is not None:
+        child.bpm = file.bpm
+    child.updated = now
+    return True
 
 
 async def _store_waveforms(
@@ -98,15 +141,21 @@ async def _store_waveforms(
     Parameters
     ----------
     children
-        The items that files became, in the order of these files.
+        The items that files became or replaced the audio of, in the order of these files.
     """
     items = iter(children)
     rows = []
+    replaced = []
     for file in files:
         owner = next(items) if file.item is not None else item
         is_audio = file.item is not None or file.kind is ArtifactKind.CANONICAL
         if file.waveform is not None and is_audio and owner is not None:
             rows.append({"item": owner.id, "data": b64decode(file.waveform)})
+            if file.replaces == owner.id:
+                replaced.append(owner.id)
+    if replaced:
+        outdated = delete(WaveformRow).where(col(WaveformRow.item).in_(replaced))
+        await session.execute(outdated.execution_options(synchronize_session=False))
     if rows:
         new = insert_into(database_of(session), _WAVEFORMS).on_conflict_do_nothing()
         await session.execute(new, rows)
@@ -157,19 +206,17 @@ def _artifact(job: JobRow, file: StoredFile, *, now: datetime) -> ArtifactRow:
         object_key=artifact_key(owner, subject, task, JobId(job.id), job.epoch, file.name),
         created=now,
         # A new item keeps its kind, title and tempo in its own row, waveforms are in another table.
-        **file.model_dump(mode="json", exclude={"item", "title", "bpm", "waveform"}),
+        **file.model_dump(mode="json", exclude={"item", "title", "bpm", "waveform", "replaces"}),
     )
 
 
-def _child(
-    parent: ItemRow | None, source: ArtifactRow, file: StoredFile, now: datetime
-) -> tuple[ItemRow, ArtifactRow]:
+def _child(parent: ItemRow | None, source: ArtifactRow, file: StoredFile, now: datetime) -> ItemRow:
     assert file.item is not None
     named = file.name.rpartition(".")[0]
     if parent is not None:
         named = f"{split_name(parent.name)[0]} – {named}"
     name = fit_name(file.title or named)
-    child = ItemRow(
+    return ItemRow(
         id=new_id(),
         owner=source.owner,
         kind=file.item.value,
@@ -186,8 +233,13 @@ def _child(
         created=now,
         updated=now,
     )
-    # The same object under the child's own name: jobs over the child read it like any other
-    # canonical audio.
+
+
+def _canonical_of(child: ItemRow, source: ArtifactRow) -> ArtifactRow:
+    """Return the same object under the child's own name.
+
+    Jobs over the child read it like any other canonical audio.
+    """
     own = source.model_dump() | {
         "id": new_id(),
         **subject_columns(Subject.of_item(child.id)),
@@ -195,4 +247,4 @@ def _child(
         "start": None,
         "end": None,
     }
-    return child, ArtifactRow(**own)
+    return ArtifactRow(**own)

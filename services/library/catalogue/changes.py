@@ -19,6 +19,8 @@ ITEM_CHANGED = Hook[ItemRow]("item changed")
 
 LICENCE_CHANGED = Hook[ItemRow]("licence changed")
 """Reported in the transaction that changes the licence in an item's own metadata."""
+RATED = Hook[str]("items rated")
+"""The owner of items whose rating changed, reported in the transaction of it."""
 
 
 def labels_changed(session: AsyncSession, item: ItemRow, before: Mapping[str, str]) -> None:

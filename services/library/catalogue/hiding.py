@@ -72,6 +72,26 @@ async def hide_items(session: AsyncSession, items: Sequence[ItemRow]) -> list[De
     return rows
 
 
+async def show_items(session: AsyncSession, items: Sequence[ItemRow]) -> None:
+    """Restore hidden items that were cut from an item which is not hidden.
+
+    The caller holds the owner's lock.
+    """
+    hidden = [row for item in items if (row := await session.get(DeletionRow, item.id))]
+    for row in hidden:
+        await session.delete(row)
+    await session.flush()
+    await record_all(
+        session,
+        [
+            Fact(LIBRARY_EVENTS, "item.restored", ItemRestored(item=ItemId(item.id)), _about(item))
+            for item in items
+        ],
+    )
+    if items:
+        report(session, VISIBILITY_CHANGED, items[0].owner)
+
+
 async def restore_item(repository: Repository, id_: str) -> ItemRow:
     """Restore a hidden item with everything that was hidden with it; one that is not, stays.
 

@@ -15,11 +15,12 @@ from contracts.music import Stem
 from contracts.problems import FieldProblem, ProblemCode
 from contracts.tasks import UPLOAD_TASK
 from kit.database.engine import database_of
+from kit.database.hooks import report
 from kit.http.errors import ProblemError
 from kit.http.pagination import PageQuery
 from services.library.access import Action
 from services.library.catalogue.artifacts import NAME_BYTES, fit_name, search_text
-from services.library.catalogue.changes import labels_changed
+from services.library.catalogue.changes import RATED, labels_changed
 from services.library.catalogue.events import emit_item_changed
 from services.library.catalogue.repository import Repository
 from services.library.catalogue.search_limits import words_of
@@ -94,8 +95,9 @@ async def edit_item(repository: Repository, id_: str, edit: ItemEdit) -> ItemRow
         item.labels = await _read_tags_again(repository.session, item, edit.tag_encoding)
     if "bpm" in fields and edit.bpm != item.bpm:
         _set_bpm(item, edit.bpm)
-    if "rating" in fields:
+    if "rating" in fields and edit.rating != item.rating:
         item.rating = edit.rating
+        report(repository.session, RATED, item.owner)
     item.search = search_text(item.name, item.labels)
     item.updated = await database_of(repository.session).time(repository.session)
     await repository.session.flush()

@@ -12,6 +12,9 @@ from services.library.access import Action
 from services.library.catalogue.tables import ArtifactRow, DeletionRow, ItemRow, UploadRow
 from services.library.repository import OwnerRepository
 
+_CHUNK = 5000
+"""Ids that are read at a time: the driver turns them into objects on the event loop."""
+
 
 class Repository(OwnerRepository):
     """The catalogue of one principal, within one session."""
@@ -63,3 +66,20 @@ def being_deleted(owner: Any = None) -> Select[str]:
     going = query.cte("going", recursive=True)
     going = going.union(select(col(ItemRow.id)).where(col(ItemRow.parent) == going.c.id))
     return select(going.c.id)
+
+
+async def read_ids(session: AsyncSession, query: Any, id_: Any) -> list[str]:
+    """Return all ids that a query selects, read in parts.
+
+    Parameters
+    ----------
+    id_
+        The column that the query selects; no two rows have the same one.
+    """
+    ids: list[str] = []
+    while True:
+        later = query.where(id_ > ids[-1]) if ids else query
+        part = list(await session.scalars(later.order_by(id_).limit(_CHUNK)))
+        ids += part
+        if len(part) < _CHUNK:
+            return ids

@@ -16,10 +16,11 @@ from contracts.music import Stem
 from contracts.problems import FieldProblem, ProblemCode
 from contracts.tags import ItemTag
 from kit.database.engine import database_of
+from kit.database.hooks import report
 from kit.http.errors import ProblemError, not_found
 from services.library.access import Action
 from services.library.catalogue.artifacts import search_text
-from services.library.catalogue.changes import labels_changed
+from services.library.catalogue.changes import RATED, labels_changed
 from services.library.catalogue.events import emit_items_changed
 from services.library.catalogue.hiding import hide_items
 from services.library.catalogue.items import set_stem
@@ -198,8 +199,9 @@ async def _write(
         item, edit = change.item, change.edit
         if edit.kind is not None:
             item.kind = edit.kind.value
-        if "rating" in edit.model_fields_set:
+        if "rating" in edit.model_fields_set and edit.rating != item.rating:
             item.rating = edit.rating
+            report(session, RATED, item.owner)
         if "stem" in edit.model_fields_set:
             stems.setdefault(edit.stem, []).append(item)
         before, item.labels = item.labels, change.metadata

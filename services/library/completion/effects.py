@@ -25,12 +25,13 @@ from contracts.items import (
 )
 from contracts.jobs import JobState, Priority, Reason, ReasonCode, TaskName
 from contracts.objects import Bucket
-from contracts.subjects import Subject
+from contracts.subjects import Subject, SubjectKind
 from contracts.tasks import TASKS
 from services.library.catalogue.artifacts import add_files, hold_item, search_text
 from services.library.catalogue.events import emit_item_changed
 from services.library.catalogue.tables import ArtifactRow, ItemRow
 from services.library.catalogue.views import to_input_ref
+from services.library.completion.rendered_cuts import drop_replaced_files
 from services.library.jobs.policy import Policy
 from services.library.jobs.submission import NewJob, create
 from services.library.jobs.tables import JobRow
@@ -77,12 +78,17 @@ class Effects:
         for job in finished:
             # The counters of storage are the last row that any transaction locks, so that nobody
             # who waits for them is waited for.
+            if job.row.subject_kind == SubjectKind.QUERY_SOUND:
+                continue
             size = sum(file.size for file in job.files)
             if await reserve(session, job.row.owner, limits=self._policy, results=size):
                 raise RoomGone
 
     async def _apply(self, session: AsyncSession, job: FinishedJob) -> None:
         row = job.row
+        if row.subject_kind == SubjectKind.QUERY_SOUND:
+            # It is in no list and takes no storage: `services.library.query_sounds` has its files.
+            return
         effects = _ON_SUCCESS if row.state == JobState.SUCCEEDED else _OTHERWISE
         effect = effects.get(TaskName(row.task)) if row.item is not None else None
         if not job.files and effect is None:
@@ -201,6 +207,9 @@ async def _set_digest(session: AsyncSession, item: ItemRow, job: JobRow) -> None
     query = select(col(ItemRow.id)).where(
         col(ItemRow.owner) == item.owner, col(ItemRow.sha256) == digest
     )
+    if job.inputs and job.inputs[0]["kind"] != ArtifactKind.ORIGINAL:
+        # The mix of a multitrack has no original of its own.
+        return
     if item.sha256 is None and digest and (await session.scalars(query)).first() is None:
         item.sha256 = digest
 
@@ -219,7 +228,11 @@ def _labels(of_user: Mapping[str, str], tags: Mapping[str, str]) -> dict[str, st
 
 
 _ON_SUCCESS: Mapping[TaskName, Effect] = MappingProxyType(
-    {TaskName.INGEST: _make_ready, TaskName.ANALYSIS: _set_tempo}
+    {
+        TaskName.INGEST: _make_ready,
+        TaskName.ANALYSIS: _set_tempo,
+        TaskName.SLICING: drop_replaced_files,
+    }
 )
 _OTHERWISE: Mapping[TaskName, Effect] = MappingProxyType({TaskName.INGEST: _reject})
 """What tasks do to their item when a job failed, was skipped or was cancelled."""

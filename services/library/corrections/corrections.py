@@ -8,6 +8,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from sqlmodel import col
 
 from contracts.corrections import (
+    CUTS_OF,
     MAX_LANE_BYTES,
     MAX_VERSIONS,
     SMALL_FIELDS,
@@ -16,6 +17,7 @@ from contracts.corrections import (
 from contracts.items import ItemKind, ItemState
 from contracts.problems import ProblemCode
 from kit.database.engine import database_of
+from kit.database.hooks import Hook, report
 from kit.http.errors import ProblemError
 from services.library.access import Action
 from services.library.catalogue.events import emit_item_changed
@@ -24,9 +26,12 @@ from services.library.catalogue.tables import ItemRow
 from services.library.corrections.events import emit_item_corrected
 from services.library.corrections.tables import CorrectionRow
 from services.library.corrections.values import StoredValue
+from services.library.jobs.locks import hold_owner
 
 MAX_VERSION_BYTES = 2 << 20
 """Compressed bytes of all versions of a field; beyond, the oldest are deleted."""
+CUTS_CORRECTED = Hook[CorrectionRow]("cuts corrected")
+"""A new version of a list of cuts, reported in the transaction that writes it."""
 
 
 async def correctable_item(
@@ -55,16 +60,34 @@ async def correctable_item(
 
 
 async def write_correction(
-    repository: Repository, id_: str, field: CorrectionField, value: StoredValue
+    repository: Repository,
+    id_: str,
+    field: CorrectionField,
+    value: StoredValue,
+    *,
+    expected: int | None = None,
 ) -> tuple[ItemRow, CorrectionRow]:
     """Correct a field; a value that it has already makes no version.
+
+    Parameters
+    ----------
+    expected
+        Number of the newest version, 0 for none, if the value depends on it.
 
     Raises
     ------
     ProblemError
     """
+    await _hold_samples(repository, field)
     item = await correctable_item(repository, id_, field, hold=True)
-    newest = await _newest(repository.session, item.id, field)
+    newest = await newest_version(repository.session, item.id, field)
+    if expected is not None and expected != (newest.version if newest else 0):
+        raise ProblemError(
+            ProblemCode.CONFLICT,
+            f"`{field.value}` of this item was changed meanwhile: its newest version is "
+            f"{newest.version if newest else 0}, not {expected}. Read it again, and repeat the "
+            "change if it is still wanted.",
+        )
     if newest is not None and newest.value is not None and newest.value == value.data:
         return item, newest
     await _require_room(repository.session, item.id, field, value)
@@ -90,8 +113,9 @@ async def take_back(repository: Repository, id_: str, field: CorrectionField) ->
     ------
     ProblemError
     """
+    await _hold_samples(repository, field)
     item = await repository.item(id_, Action.WRITE, hold=True)
-    newest = await _newest(repository.session, item.id, field)
+    newest = await newest_version(repository.session, item.id, field)
     if newest is None or newest.value is None:
         return
     row = CorrectionRow(
@@ -171,9 +195,18 @@ async def versions_of(
     return list(await session.scalars(query))
 
 
-async def _newest(session: AsyncSession, item: str, field: CorrectionField) -> CorrectionRow | None:
+async def newest_version(
+    session: AsyncSession, item: str, field: CorrectionField
+) -> CorrectionRow | None:
+    """Return the newest version of a field, which may have taken the correction back."""
     rows = await versions_of(session, item, field)
     return rows[0] if rows else None
+
+
+async def _hold_samples(repository: Repository, field: CorrectionField) -> None:
+    """Hold the owner's lock if samples may be hidden or restored with a correction."""
+    if field in CUTS_OF:
+        await hold_owner(repository.session, repository.owner)
 
 
 async def _require_room(
@@ -208,6 +241,8 @@ async def _apply(session: AsyncSession, item: ItemRow, row: CorrectionRow, shown
     item.updated = row.created
     await session.flush()
     await _delete_oldest(session, row)
+    if row.field in CUTS_OF:
+        report(session, CUTS_CORRECTED, row)
     await emit_item_corrected(session, row)
     await emit_item_changed(session, item)
 

@@ -6,15 +6,17 @@ from dataclasses import dataclass
 from typing import Any
 
 from pydantic_core import from_json
-from sqlalchemy import select
+from sqlalchemy import or_, select
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlmodel import col
 
-from contracts.corrections import NOTES_OF, CorrectionField, OlderResult
+from contracts.corrections import CUTS_OF, NOTES_OF, CorrectionField, OlderResult
+from contracts.cuts import machine_cuts
 from contracts.ids import JobId
 from contracts.items import ArtifactKind
 from contracts.jobs import JobState, TaskName
 from contracts.objects import Bucket
+from contracts.slicing import MACHINE_SLICES, Slices
 from contracts.tasks import TASKS
 from kit.objects.base import ObjectCorrupt, ObjectMissing, ObjectStore
 from services.library.catalogue.tables import ArtifactRow, ItemRow
@@ -106,6 +108,13 @@ async def lane_file(session: AsyncSession, item: str, field: CorrectionField) ->
     query = select(ArtifactRow).where(col(ArtifactRow.item) == item)
     if field is CorrectionField.WORDS:
         name, kind = "lyrics.json", ArtifactKind.LYRICS
+    elif field in CUTS_OF:
+        name, kind = MACHINE_SLICES, ArtifactKind.SLICES
+        # The files of an item that is a stem itself name that stem.
+        of_item = select(col(ItemRow.stem)).where(col(ItemRow.id) == item).scalar_subquery()
+        stem = col(ArtifactRow.stem)
+        own = or_(stem.is_(None), stem == of_item)
+        query = query.where(own if CUTS_OF[field] is None else stem == CUTS_OF[field])
     elif field in NOTES_OF:
         kind = ArtifactKind.NOTES
         query = query.where(col(ArtifactRow.stem) == NOTES_OF[field])
@@ -142,6 +151,9 @@ def lane_of(data: bytes, sha256: str, field: CorrectionField) -> Any:
     if hashlib.sha256(data).hexdigest() != sha256:
         return None
     try:
+        if field in CUTS_OF:
+            cuts = machine_cuts(Slices.model_validate_json(data))
+            return [cut.model_dump(mode="json") for cut in cuts]
         content = from_json(data)
     except ValueError:
         return None

@@ -16,6 +16,7 @@ from pydantic_core import from_json, to_json
 from contracts.analysis import Beat, ChordSegment, Section
 from contracts.base import PATTERN_MESSAGES
 from contracts.corrections import (
+    CUTS_OF,
     MAX_ENTRIES,
     MAX_TEMPO,
     MIN_TEMPO,
@@ -24,6 +25,8 @@ from contracts.corrections import (
     CorrectionField,
     CorrectionPut,
 )
+from contracts.cuts import MAX_CUT, MAX_STORED, MIN_CUT, Cut
+from contracts.items import AudioFacts
 from contracts.midi import Note
 from contracts.music import KeyLabel, Seconds
 from contracts.problems import FieldProblem, ProblemCode
@@ -43,6 +46,7 @@ _LANES: Mapping[CorrectionField, type[Any]] = MappingProxyType(
         CorrectionField.BEATS: Beat,
         CorrectionField.WORDS: LyricLine,
         **dict.fromkeys(NOTES_OF, Note),
+        **dict.fromkeys(CUTS_OF, Cut),
     }
 )
 _READERS: Mapping[CorrectionField, TypeAdapter[Any]] = {
@@ -76,14 +80,14 @@ class StoredValue:
 
 
 def read_value(
-    field: CorrectionField, body: bytes, *, duration: Seconds, machine_tempo: float | None
+    field: CorrectionField, body: bytes, *, audio: AudioFacts, machine_tempo: float | None
 ) -> StoredValue:
     """Read the body `{"value": …}` of a correction.
 
     Parameters
     ----------
-    duration
-        Length of the item: entries of lanes lie within it.
+    audio
+        Of the item: entries of lanes lie within it.
     machine_tempo
         What `double` and `half` refer to.
 
@@ -108,7 +112,7 @@ def read_value(
     elif field is CorrectionField.CLASS:
         value = _read_class(value)
     else:
-        value = _read_lane(field, value, duration)
+        value = _read_lane(field, value, audio)
         entries = len(value)
     return pack_value(value, entries=entries)
 
@@ -122,6 +126,11 @@ def pack_value(value: Any, *, entries: int | None = None) -> StoredValue:
 def unpack_value(data: bytes) -> Any:
     """Return a stored value."""
     return from_json(zlib.decompressobj().decompress(data, _DECOMPRESSED))
+
+
+def read_cuts(data: bytes) -> tuple[Cut, ...]:
+    """Return a stored list of cuts; takes milliseconds for a long one."""
+    return tuple(_READERS[CorrectionField.CUTS].validate_python(unpack_value(data)))
 
 
 def read_lanes(values: Mapping[CorrectionField, bytes]) -> CorrectedLanes:
@@ -175,7 +184,7 @@ def _read_class(value: Any) -> str:
         raise _refused(f"send one of {names}") from None
 
 
-def _read_lane(field: CorrectionField, value: Any, duration: Seconds) -> list[Any]:
+def _read_lane(field: CorrectionField, value: Any, audio: AudioFacts) -> list[Any]:
     if not isinstance(value, list):
         raise _refused(f"{field.value} are replaced as a whole: send a list of all of them")
     if len(value) > MAX_ENTRIES:
@@ -187,7 +196,10 @@ def _read_lane(field: CorrectionField, value: Any, duration: Seconds) -> list[An
         place = ".".join(map(str, first["loc"]))
         message = PATTERN_MESSAGES.get(first.get("ctx", {}).get("pattern", ""), first["msg"])
         raise _refused(message[0].lower() + message[1:], at=place) from None
-    _CHECKS.get(field, _check_notes)(entries, duration)
+    if field in CUTS_OF:
+        check_cuts(entries, audio)
+    else:
+        _CHECKS.get(field, _check_notes)(entries, audio.duration)
     return list(_READERS[field].dump_python(tuple(entries), mode="json"))
 
 
@@ -221,6 +233,44 @@ def _check_notes(entries: Sequence[_Span], duration: Seconds) -> None:
             raise _refused("notes must be in the order of their starts", at=str(place))
         _check_end(note.end, duration, str(place))
         before = note.start
+
+
+def check_cuts(cuts: Sequence[Cut], audio: AudioFacts) -> None:
+    """Check a list of cuts of a recording.
+
+    Raises
+    ------
+    ProblemError
+        Cuts are out of order, too short, too long, outside the recording or not distinct.
+    """
+    shortest, longest = MIN_CUT * audio.sample_rate, MAX_CUT * audio.sample_rate
+    before = 0
+    numbers: set[int] = set()
+    samples: set[str] = set()
+    for place, cut in enumerate(cuts):
+        at = str(place)
+        if cut.start < before:
+            raise _refused("cuts must be in the order of their starts", at=at)
+        if cut.end > audio.samples:
+            text = f"it ends at sample {cut.end}, but the recording has {audio.samples}"
+            raise _refused(text, at=at)
+        if not shortest <= cut.end - cut.start <= longest:
+            text = f"a cut lasts from {MIN_CUT:g} to {MAX_CUT:g} s"
+            seconds = (cut.end - cut.start) / audio.sample_rate
+            raise _refused(f"{text}; cut {cut.number} would last {seconds:g} s", at=at)
+        if cut.number in numbers:
+            raise _refused(f"two cuts have the number {cut.number}; numbers are unique", at=at)
+        if cut.sample is not None and cut.sample in samples:
+            text = f"two cuts have the sample {cut.sample}; leave it out of one of them"
+            raise _refused(text, at=at)
+        before = cut.start
+        numbers.add(cut.number)
+        samples.add(cut.sample or "")
+    stored = sum(cut.stored for cut in cuts)
+    if stored > MAX_STORED:
+        raise _refused(f"at most {MAX_STORED} cuts become samples; these would be {stored}")
+    if len(cuts) > MAX_ENTRIES:
+        raise _refused(f"a recording has at most {MAX_ENTRIES} cuts; these are {len(cuts)}")
 
 
 def _check_words(entries: Sequence[LyricLine], duration: Seconds) -> None:

@@ -8,6 +8,7 @@ from pydantic import BaseModel
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from contracts.corrections import (
+    CUTS_OF,
     SMALL_FIELDS,
     CorrectedLanes,
     Correction,
@@ -112,6 +113,6 @@ async def corrected_lanes(session: AsyncSession, item: str) -> CorrectedLanes:
     values = {
         CorrectionField(row.field): row.value
         for row in await current_corrections(session, item)
-        if row.field not in SMALL_FIELDS and row.value is not None
+        if row.field not in SMALL_FIELDS and row.field not in CUTS_OF and row.value is not None
     }
     return await asyncio.to_thread(read_lanes, values) if values else CorrectedLanes()

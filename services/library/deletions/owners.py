@@ -25,6 +25,11 @@ from services.library.jobs.tables import GarbageRow, JobRow
 from services.library.jobs.transitions import ATTEMPT_GARBAGE_AFTER, discard_all
 from services.library.maps.tables import MapPartRow, MapRow
 from services.library.pipelines.tables import PipelineRow, RunRow
+from services.library.query_sounds.tables import QuerySoundRow
+from services.library.recommendations.tables import (
+    RecommendationDismissalRow,
+    RecommendationListRow,
+)
 from services.library.saved_searches.tables import SavedSearchRevisionRow, SavedSearchRow
 from services.library.search.documents import delete_documents
 from services.library.search.tables import SearchDocumentRow, SearchRevisionRow
@@ -85,6 +90,7 @@ def _left(owner: OwnerId) -> tuple[tuple[Any, Any, tuple[Any, ...]], ...]:
             *(UploadRow, PipelineRow, IdempotencyRow, EventRow, DeletionRow, UsageRow),
             *(SearchRevisionRow, SavedSearchRow, SavedSearchRevisionRow),
             *(ItemTagRow, CollectionRow, ImportRow, TaughtTagRow, MapRow),
+            QuerySoundRow,
         )
     }
     of_tags = select(col(TaughtTagRow.id)).where(of_it[TaughtTagRow])
@@ -97,6 +103,16 @@ def _left(owner: OwnerId) -> tuple[tuple[Any, Any, tuple[Any, ...]], ...]:
             CollectionItemRow,
             col(CollectionItemRow.item),
             (col(CollectionItemRow.collection).in_(of_collections),),
+        ),
+        (
+            RecommendationListRow,
+            col(RecommendationListRow.id),
+            (col(RecommendationListRow.owner) == owner,),
+        ),
+        (
+            RecommendationDismissalRow,
+            col(RecommendationDismissalRow.item),
+            (col(RecommendationDismissalRow.owner) == owner,),
         ),
         (MapPartRow, col(MapPartRow.map), (col(MapPartRow.map).in_(of_maps),)),
         (MapRow, col(MapRow.id), (of_it[MapRow],)),
@@ -121,6 +137,7 @@ def _left(owner: OwnerId) -> tuple[tuple[Any, Any, tuple[Any, ...]], ...]:
         (EventRow, col(EventRow.seq), (of_it[EventRow],)),
         (GarbageRow, col(GarbageRow.id), (objects,)),
         (UsageRow, col(UsageRow.owner), (of_it[UsageRow],)),
+        (QuerySoundRow, col(QuerySoundRow.id), (of_it[QuerySoundRow],)),
         (SavedSearchRow, col(SavedSearchRow.id), (of_it[SavedSearchRow],)),
         (
             SavedSearchRevisionRow,

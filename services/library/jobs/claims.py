@@ -13,7 +13,6 @@ from sqlalchemy import (
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlmodel import col
 
-from contracts.export import ExportFacts
 from contracts.ids import JobId, OwnerId
 from contracts.jobs import (
     Claim,
@@ -30,7 +29,7 @@ from kit.database.engine import Database, database_of
 from kit.database.upsert import insert_into
 from services.library.jobs.policy import Policy
 from services.library.jobs.scheduling import NextJob, any_waiting, next_job
-from services.library.jobs.subject_facts import DescribeInputs, SubjectFacts
+from services.library.jobs.subject_facts import DescribeInputs, InputDescription, SubjectFacts
 from services.library.jobs.subjects import subject_of
 from services.library.jobs.tables import JobRow, ProducerRow, WorkerRow
 from services.library.jobs.transitions import start_attempt
@@ -73,8 +72,8 @@ async def claim(
                 await _note_worker(session, request, request.about)
         if job is None or (row := await _start(session, request, job, policy)) is None:
             break
-        export = await describe(session, row) if describe is not None else None
-        claims.append(_claim_of(row, subjects.facts_of(job.subject), export, policy))
+        described = await describe(session, row) if describe is not None else InputDescription()
+        claims.append(_claim_of(row, subjects.facts_of(job.subject), described, policy))
     return tuple(claims)
 
 
@@ -142,7 +141,7 @@ def offered(session: AsyncSession, task: TaskName, *, policy: Policy) -> Select[
 
 
 def _claim_of(
-    row: JobRow, facts: ItemFacts | None, export: ExportFacts | None, policy: Policy
+    row: JobRow, facts: ItemFacts | None, described: InputDescription, policy: Policy
 ) -> Claim:
     return Claim(
         job=JobId(row.id),
@@ -152,7 +151,8 @@ def _claim_of(
         owner=OwnerId(row.owner),
         subject=subject_of(row),
         item=facts,
-        export=export,
+        export=described.export,
+        cuts=described.cuts,
         inputs=tuple(InputRef.model_validate(i) for i in row.inputs),
         params=row.params,
         long=row.long,

@@ -1,17 +1,29 @@
 """What a claim tells a worker of the subject of a job; the catalogue supplies it."""
 
 from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
 from typing import Any, Protocol
 
 from sqlalchemy import Select
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from contracts.cuts import Cut
 from contracts.export import ExportFacts
 from contracts.jobs import ItemFacts
 from services.library.jobs.tables import JobRow
 
-DescribeInputs = Callable[[AsyncSession, JobRow], Awaitable[ExportFacts | None]]
-"""Returns names, rights and producers of what a job reads; `None` if its task needs none."""
+
+@dataclass(frozen=True, slots=True)
+class InputDescription:
+    """What a claim tells a worker of a job besides its subject, parameters and inputs."""
+
+    export: ExportFacts | None = None
+    """Names, rights and producers of what it reads; `None` if its task needs none."""
+    cuts: tuple[Cut, ...] | None = None
+    """The user's cuts of what it reads; `None` if its task needs none, or there are none."""
+
+
+DescribeInputs = Callable[[AsyncSession, JobRow], Awaitable[InputDescription]]
 
 
 class SubjectFacts(Protocol):

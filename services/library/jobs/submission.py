@@ -46,6 +46,8 @@ from services.library.jobs.tables import JobRow, in_state
 from services.library.jobs.transitions import emit_queued, finish
 from services.library.usage import lacking, quota_of, stored_total
 
+AHEAD = timedelta(days=1)
+"""How much earlier a job that goes first seems to have been queued."""
 MAX_CRASHED = 50
 """Crashed jobs of one input that decide whether a lighter variant may run."""
 
@@ -102,6 +104,8 @@ class NewJob:
     run: RunId | None = None
     step: str | None = None
     retry_of: JobId | None = None
+    first: bool = False
+    """Whether it goes before the other jobs of its owner and priority."""
     admitted: bool = False
     """Part of an upload or run that was admitted before: full queues do not refuse it."""
 
@@ -172,7 +176,7 @@ async def create(
         seq=1,
         start_to_close_timeout=new.start_to_close_timeout,
         not_before=now,
-        queued=now,
+        queued=now - AHEAD if new.first else now,
         schedule_to_start_deadline=now + policy.schedule_to_start_timeout,
         schedule_to_close_deadline=now + policy.schedule_to_close_timeout,
         retry_of=new.retry_of,

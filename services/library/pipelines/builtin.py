@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from types import MappingProxyType
 
 from contracts.items import ArtifactKind
-from contracts.jobs import TaskName
+from contracts.jobs import Params, TaskName
 from contracts.music import Stem
 from contracts.pipelines import FromStep, PipelineSpec, Step
 from contracts.tasks import TASKS
@@ -15,6 +15,9 @@ DRUMMED = (Stem.DRUMS, Stem.ACCOMPANIMENT)
 """Stems in which drums can be heard."""
 SLICED = (Stem.DRUMS, Stem.VOCALS, Stem.OTHER, Stem.ACCOMPANIMENT)
 """Stems that samples are cut from."""
+
+RENDER_CUTS = "render-cuts"
+"""Name of the pipeline that makes the samples of a user's cuts; nobody starts it by its name."""
 
 _STEMS = FromStep(step="separation", kind=ArtifactKind.STEM)
 _SEPARATION = Step(name="separation", task=TaskName.SEPARATION)
@@ -167,6 +170,34 @@ def builtin_pipelines(tasks: Mapping[TaskName, object] = TASKS) -> dict[str, Pip
         for purpose, spec in _ALL
         if purpose in tasks
     }
+
+
+def cuts_pipeline(stem: Stem | None, params: Params) -> PipelineSpec:
+    """Return the pipeline that makes and tags the samples of a user's cuts.
+
+    Parameters
+    ----------
+    stem
+        The stem that is cut, which the step `separation` has made already; `None` for the item
+        itself.
+    params
+        Of slicing.
+    """
+    slicing = Step(name="slicing", task=TaskName.SLICING, params=params)
+    steps: tuple[Step, ...] = (slicing,)
+    if stem is not None:
+        stems = FromStep(step="separation", kind=ArtifactKind.STEM, stems=(stem,))
+        steps = (_SEPARATION, slicing.model_copy(update={"inputs": (stems,)}))
+    tagging = Step(
+        name="tagging",
+        task=TaskName.TAGGING,
+        inputs=(
+            FromStep(step="slicing", kind=ArtifactKind.SAMPLE),
+            FromStep(step="slicing", kind=ArtifactKind.LOOP),
+        ),
+        batch=True,
+    )
+    return PipelineSpec(name=RENDER_CUTS, title="Samples of cuts", steps=(*steps, tagging))
 
 
 def _possible(spec: PipelineSpec, tasks: Mapping[TaskName, object]) -> tuple[Step, ...]:

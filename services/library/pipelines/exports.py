@@ -1,6 +1,5 @@
 """What export jobs read: the latest files of items, and the names and rights of these items."""
 
-import hashlib
 from collections import defaultdict
 from collections.abc import Collection, Iterable, Sequence
 from datetime import datetime
@@ -14,12 +13,11 @@ from contracts.corrections import SMALL_FIELDS, CorrectedLanes, CorrectionField
 from contracts.export import ExportFacts, ExportItem, ExportProducer
 from contracts.ids import ArtifactId, ItemId, JobId
 from contracts.items import ArtifactKind, AudioFacts, ItemKind, ItemState
-from contracts.jobs import InputRef, Producer, TaskName
+from contracts.jobs import InputRef, Producer
 from contracts.music import Stem
 from contracts.problems import FieldProblem, ProblemCode
 from contracts.subjects import Subject, SubjectKind
 from contracts.tagging import SoundClass
-from contracts.tasks import TASKS, Task
 from kit.http.errors import ProblemError
 from services.library.access import Action, may
 from services.library.catalogue.artifacts import split_name
@@ -30,7 +28,6 @@ from services.library.collections.clearance import clearance_of
 from services.library.collections.repository import Collections, OpenCollection
 from services.library.collections.tables import CollectionItemRow, CollectionRow
 from services.library.corrections.views import corrected_lanes
-from services.library.jobs.subjects import subject_of
 from services.library.jobs.tables import JobRow
 from services.library.search.tables import SearchDocumentRow
 
@@ -225,22 +222,3 @@ async def _producers(
         files = (*known.artifacts, ArtifactId(artifact))
         jobs[job] = known.model_copy(update={"artifacts": files})
     return tuple(jobs.values())
-
-
-async def describe_job(session: AsyncSession, row: JobRow) -> ExportFacts | None:
-    """Return what `describe_inputs` says of a job's inputs; `None` if its task needs none of it."""
-    task = TASKS.get(TaskName(row.task))
-    if task is None or not task.describes_items:
-        return None
-    inputs = [InputRef.model_validate(ref) for ref in row.inputs]
-    return await describe_inputs(session, subject_of(row), inputs)
-
-
-async def facts_digest(
-    session: AsyncSession, task: Task, subject: Subject, inputs: Sequence[InputRef]
-) -> str | None:
-    """Return the digest of what `describe_inputs` returns; `None` if the task needs none of it."""
-    if not task.describes_items:
-        return None
-    facts = await describe_inputs(session, subject, inputs)
-    return hashlib.sha256(facts.model_dump_json().encode()).hexdigest()

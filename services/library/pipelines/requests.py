@@ -34,10 +34,10 @@ from services.library.jobs.tables import JobRow
 from services.library.pipelines.exports import (
     MAX_FILES,
     exported_items,
-    facts_digest,
     latest_files,
     too_many_files,
 )
+from services.library.pipelines.job_facts import facts_digest
 from services.library.pipelines.repository import PipelineRepository
 from services.library.pipelines.runs import advance, own_live_jobs, start_run
 from services.library.pipelines.steps import canonical_audio
@@ -89,7 +89,7 @@ async def submit_job(
     try:
         return await submission.create(session, repository.owner, new, policy=policy)
     except (NotAdmitted, Quarantined) as error:
-        raise _refusal(error) from None
+        raise refusal(error) from None
 
 
 async def retry_job(
@@ -136,7 +136,7 @@ async def retry_job(
             policy=policy,
         )
     except (NotAdmitted, Quarantined) as error:
-        raise _refusal(error) from None
+        raise refusal(error) from None
 
 
 async def request_run(
@@ -171,7 +171,7 @@ async def request_run(
             policy=policy,
         )
     except NotAdmitted as error:
-        raise _refusal(error) from None
+        raise refusal(error) from None
 
 
 async def cancel_run(database: Database, principal: Principal, run: str, *, policy: Policy) -> None:
@@ -212,7 +212,7 @@ async def _request_cancellation(
         return await own_live_jobs(session, row)
 
 
-def _refusal(error: NotAdmitted | Quarantined) -> ProblemError:
+def refusal(error: NotAdmitted | Quarantined) -> ProblemError:
     """Return the API's answer to a job that is not admitted."""
     if isinstance(error, Quarantined):
         return ProblemError(ProblemCode.QUARANTINED, error.reason.message)

@@ -6,13 +6,14 @@ job's row first, then the rows of the runs that wait for it: see `jobs.locks`.
 
 from collections import Counter
 from collections.abc import Mapping, Sequence, Set
+from types import MappingProxyType
 
 from sqlalchemy import String, bindparam, select
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlmodel import col
 
 from contracts.events import RunFinished
-from contracts.ids import OwnerId, RunId
+from contracts.ids import JobId, OwnerId, RunId
 from contracts.jobs import JobState, Priority, Progress
 from contracts.pipelines import PipelineSpec, Run, RunState, Step, StepStatus
 from contracts.subjects import Subject
@@ -54,8 +55,14 @@ async def start_run(
     priority: Priority,
     force: bool,
     policy: Policy,
+    finished: Mapping[str, JobId] = MappingProxyType({}),
 ) -> RunRow:
     """Begin a run of a checked pipeline over an item that is ready.
+
+    Parameters
+    ----------
+    finished
+        Jobs of the item that ended already, whose results count as those of steps, by step.
 
     Raises
     ------
@@ -70,6 +77,9 @@ async def start_run(
         priority=priority.value,
         force=force,
         traceparent=current_traceparent(),
+        steps={
+            name: StepState(jobs=(job,)).model_dump(mode="json") for name, job in finished.items()
+        },
         created=await database_of(session).time(session),
     )
     session.add(run)

@@ -14,15 +14,15 @@ from contracts.items import ArtifactKind, AudioFacts
 from contracts.jobs import InputRef, JobState, Priority, TaskName
 from contracts.pipelines import FromStep, PipelineSpec, Step
 from contracts.subjects import Subject
-from contracts.tasks import TASKS
+from contracts.tasks import TASKS, UPLOAD_TASK
 from kit.database.engine import database_of
 from services.library.catalogue.tables import ArtifactRow, ItemRow
 from services.library.catalogue.views import to_input_ref
 from services.library.jobs.policy import Policy
 from services.library.jobs.submission import NewJob, Quarantined, create
-from services.library.jobs.tables import ProducerRow
-from services.library.pipelines.builtin import builtin_pipelines
-from services.library.pipelines.exports import facts_digest
+from services.library.jobs.tables import JobRow, ProducerRow
+from services.library.pipelines.builtin import RENDER_CUTS, builtin_pipelines
+from services.library.pipelines.job_facts import facts_digest
 from services.library.pipelines.tables import RunRow
 
 MAX_JOBS = 1000
@@ -94,6 +94,11 @@ class StepScheduler:
             return StepState(refused=(f"unknown task: {step.task}",))
         if step.waiting_for and not await self._worth_waiting_for(step.task):
             return StepState(skipped=f"skipped: no worker for {step.task} on this server")
+        if TASKS[step.task].separates_stems and not step.waiting_for:
+            # The user's own stems are better than any that a network separates.
+            mixed = await own_stems(self._session, self._run.item)
+            if mixed is not None:
+                return StepState(jobs=(mixed,))
         groups = await self._groups(step, step_states, jobs)
         if not groups:
             names = ", ".join(dict.fromkeys(source.step for source in step.inputs))
@@ -114,10 +119,11 @@ class StepScheduler:
     async def _worth_waiting_for(self, task: TaskName) -> bool:
         """Return whether a step of this run may wait for a worker.
 
-        A user's own pipeline always waits. Built-in pipelines skip tasks that no worker has polled
-        for in 24 hours.
+        A user's own pipeline always waits. Built-in pipelines and the one that renders cuts skip
+        tasks that no worker has polled for in 24 hours.
         """
-        if PipelineSpec.model_validate(self._run.spec).name not in builtin_pipelines():
+        name = PipelineSpec.model_validate(self._run.spec).name
+        if name != RENDER_CUTS and name not in builtin_pipelines():
             return True
         return await recently_offered(self._session, task)
 
@@ -208,3 +214,21 @@ async def recently_offered(session: AsyncSession, task: TaskName) -> bool:
 async def canonical_audio(session: AsyncSession, item: str) -> ArtifactRow | None:
     """Return the canonical audio of an item, once it has one."""
     return (await session.scalars(_CANONICAL, {"of_item": item})).one_or_none()
+
+
+async def own_stems(session: AsyncSession, item: str) -> JobId | None:
+    """Return the job that mixed the user's stems of a song; `None` if it is no multitrack."""
+    query = (
+        select(col(JobRow.id))
+        .join(ArtifactRow, col(ArtifactRow.job) == col(JobRow.id))
+        .where(
+            col(ArtifactRow.item) == item,
+            col(ArtifactRow.kind) == ArtifactKind.STEM,
+            col(JobRow.item) == item,
+            col(JobRow.task) == UPLOAD_TASK,
+        )
+        .order_by(col(JobRow.created).desc(), col(JobRow.id).desc())
+        .limit(1)
+    )
+    job = (await session.execute(query)).scalar_one_or_none()
+    return JobId(job) if job is not None else None

@@ -3,6 +3,8 @@
 from fastapi import APIRouter
 
 from contracts.admin import (
+    AdminJob,
+    AdminJobState,
     DeadLetter,
     DeadLetterId,
     Model,
@@ -10,9 +12,12 @@ from contracts.admin import (
     TaskQueue,
     Worker,
 )
+from contracts.ids import OwnerId
+from contracts.jobs import TaskName
 from kit.http.pagination import Page
 from kit.http.routes import GuardedRoute
 from services.library.administration.dead_letters import list_dead_letters, replay_dead_letter
+from services.library.administration.jobs import list_jobs
 from services.library.administration.queues import list_queues
 from services.library.administration.storage import storage_report
 from services.library.administration.workers import list_models, list_workers
@@ -34,6 +39,20 @@ def admin_routes(server: Context) -> APIRouter:
         """List the queue of every task, with its oldest job and why that job waits."""
         async with server.database.session() as session:
             return Page(items=await list_queues(session, policy=server.policy))
+
+    @router.get("/jobs")
+    async def jobs(
+        principal: Admin,
+        state: AdminJobState = AdminJobState.QUEUED,
+        task: TaskName | None = None,
+        account: OwnerId | None = None,
+    ) -> Page[AdminJob]:
+        """List jobs of all accounts, at most 200: waiting and running ones the oldest first.
+
+        Failed ones are those of the last day, the newest first.
+        """
+        async with server.database.session() as session:
+            return Page(items=await list_jobs(session, state, task=task, account=account))
 
     @router.get("/dead-letters")
     async def dead_letters(principal: Admin) -> Page[DeadLetter]:

@@ -14,6 +14,7 @@ from services.library.catalogue.uploads import Uploads
 from services.library.deletions.deletions import Deletions
 from services.library.imports.lookups import Lookups
 from services.library.jobs.policy import Policy
+from services.library.recommendations.lists import RecommendationLists
 from services.library.search.searching import Searches
 from services.library.settings import LibrarySettings
 from services.library.similarity.sound_vectors import SoundVectors
@@ -61,3 +62,4 @@ class Context:
     other request uses the rest."""
     vectors: SoundVectors
     teaching: Teaching
+    recommendations: RecommendationLists

@@ -138,12 +138,12 @@ def correction_routes(server: Context) -> APIRouter:
         async with server.database.session() as session:
             row = await correctable_item(Repository(session, principal), item, field)
             machine = await machine_values(session, row)
-            duration = AudioFacts.model_validate(row.audio).duration
+            audio = AudioFacts.model_validate(row.audio)
         value = await threads.run(
             read_value,
             field,
             await request.body(),
-            duration=duration,
+            audio=audio,
             machine_tempo=machine.tempo,
         )
         return await write(principal, item, field, value)

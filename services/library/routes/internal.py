@@ -15,7 +15,7 @@ from services.library.deletions.deletions import Deletions
 from services.library.jobs import claims
 from services.library.jobs.policy import Policy
 from services.library.jobs.progress import ProgressFeed
-from services.library.pipelines.exports import describe_job
+from services.library.pipelines.job_facts import describe_job
 from services.library.usage import set_quota
 
 

@@ -11,6 +11,7 @@ from contracts.ids import JobId, RunId
 from contracts.items import Artifact
 from contracts.jobs import Job, JobCreate, JobRetry, JobState, Progress, TaskName
 from contracts.objects import Bucket
+from contracts.subjects import SubjectKind
 from contracts.uploads import Download
 from kit.http.errors import not_found
 from kit.http.etags import READABLE
@@ -100,6 +101,8 @@ def job_routes(server: Context) -> APIRouter:
                     col(JobRow.subject_id) == subject.id,
                 )
                 query = query.where(*((of_item,) if subject.item is not None else of_subject))
+            else:
+                query = query.where(col(JobRow.subject_kind) != SubjectKind.QUERY_SOUND)
             for column, value in (
                 (JobRow.state, state),
                 (JobRow.task, task),

@@ -7,7 +7,7 @@ from fastapi import APIRouter, Query
 from pydantic import Field, StringConstraints
 
 from contracts.base import StrictModel
-from contracts.ids import CollectionId, ItemId
+from contracts.ids import CollectionId, SubjectId
 from contracts.items import ItemKind
 from contracts.music import Stem
 from contracts.problems import FieldProblem, ProblemCode
@@ -119,9 +119,10 @@ class SearchParams(StrictModel):
         str | None,
         Field(max_length=60, description="`2026-05`, `2026-05-01..2026-06-15`, `<2026`; UTC."),
     ] = None
-    like: Annotated[ItemId | None, Field(description="An item that results should sound like.")] = (
-        None
-    )
+    like: Annotated[
+        SubjectId | None,
+        Field(description="An item or query sound that results should sound like."),
+    ] = None
     sort: Annotated[
         str | None,
         Field(

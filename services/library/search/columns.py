@@ -129,6 +129,10 @@ class Columns:
         """Return the ids of the chosen documents' items."""
         return unpack(self.items[mask])
 
+    def items_at(self, places: Positions) -> list[str]:
+        """Return the ids of the items of documents at some positions."""
+        return unpack(self.items[places])
+
     def places_of_items(self, items: Sequence[str]) -> Positions:
         """Return the position of each item's document, -1 for items without one."""
         if not self.size or not items:

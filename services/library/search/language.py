@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any, NamedTuple, TypeVar
 
-from contracts.ids import CollectionId, ItemId
+from contracts.ids import CollectionId, SubjectId
 from contracts.items import ItemKind
 from contracts.music import Stem
 from contracts.search import (
@@ -337,7 +337,7 @@ def _read_created(value: str) -> _Meaning | None:
 def _read_like(value: str) -> _Meaning | None:
     if not is_id(value):
         return None
-    return _Meaning("like", ItemId(value), f"sounds like the item {value}")
+    return _Meaning("like", SubjectId(value), f"sounds like {value}")
 
 
 def _read_sort(value: str) -> _Meaning | None:

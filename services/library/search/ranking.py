@@ -7,7 +7,7 @@ from numpy.typing import NDArray
 
 from contracts.search import SearchQuery, Sort, SortField, Term
 from services.library.search.columns import Columns, Mask
-from services.library.search.cursors import SearchCursor
+from services.library.search.cursors import SearchCursor, encode_cursor
 from services.library.search.filters import sound_word_mask
 from services.library.search.fulltext import DocumentIds
 
@@ -24,11 +24,25 @@ class Near:
     ids
         Documents, `[results]`.
     distances
+        By which they are ordered, `[results]`.
+    vector_distances
         1 − cosine, `[results]`.
     """
 
     ids: DocumentIds
     distances: NDArray[np.float64]
+    vector_distances: NDArray[np.float64]
+
+    def distances_of(self, ids: DocumentIds) -> NDArray[np.float32]:
+        """Return the distances of some of these documents, in their order."""
+        order = np.argsort(self.ids)
+        places = order[np.searchsorted(self.ids, ids, sorter=order)]
+        return self.distances[places].astype(np.float32)
+
+    @classmethod
+    def nothing(cls) -> "Near":
+        """Return no documents."""
+        return cls(np.empty(0, np.int64), np.empty(0), np.empty(0))
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,6 +73,13 @@ class Ranking:
             key = float(cursor.key)
             after = ~known | (self.keys > key) | ((self.keys == key) & (self.ids < cursor.id))
         return int(np.argmax(after)) if after.any() else len(after)
+
+    def cursor_at(self, place: int) -> str | None:
+        """Return the cursor of the results from a position on, if there are any."""
+        if not 0 < place < len(self.ids):
+            return None
+        key = float(self.keys[place - 1])
+        return encode_cursor(SearchCursor(self.sort, key, int(self.ids[place - 1])))
 
 
 def by_column(columns: Columns, mask: Mask, sort: Sort) -> Ranking:

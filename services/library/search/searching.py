@@ -8,7 +8,7 @@ import numpy as np
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from contracts.identity import Principal
-from contracts.ids import ItemId
+from contracts.ids import SubjectId
 from contracts.search import (
     Facets,
     Histogram,
@@ -19,10 +19,9 @@ from contracts.search import (
     SortField,
     Understood,
 )
-from contracts.similarity import MAX_EXAMPLES, SimilarSounds
+from contracts.similarity import SimilarityDials, SimilarSounds
 from kit.clock import Clock
 from kit.database.engine import Database
-from kit.vectors.base import MAX_LIMIT
 from services.library.catalogue.search_limits import Turns
 from services.library.search.cache import ColumnCache
 from services.library.search.classes import ItemClasses, item_classes
@@ -31,7 +30,8 @@ from services.library.search.cursors import SearchCursor, decode_cursor, encode_
 from services.library.search.filters import Matches, ProposedItems
 from services.library.search.fulltext import DocumentIds, rank
 from services.library.search.language import format_query
-from services.library.search.matching import Matcher, SavedQueries, check, refusal
+from services.library.search.likeness import MAX_NEAR, find_examples, nearest
+from services.library.search.matching import Matcher, SavedQueries, check
 from services.library.search.ranking import (
     MAX_RANKED,
     Near,
@@ -50,14 +50,35 @@ from services.library.search.repository import (
     ids_by_name,
     next_by_name,
 )
-from services.library.search.snapshots import Snapshots
+from services.library.search.snapshots import Distances, Snapshots
 from services.library.search.views import hit_to_api, similar_to_api
 from services.library.similarity.sound_vectors import SoundVectors
-from services.library.similarity.tables import SoundRow
 from services.library.teaching.proposals import Proposals
 
-MAX_NEAR = MAX_LIMIT - MAX_EXAMPLES
-"""Results of a search for what sounds like an item."""
+TIES = 200
+"""Items read beyond the end of a first page, so that the next one begins right among equals."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SimilarityRequest:
+    """What results should sound like.
+
+    Parameters
+    ----------
+    weights
+        How much each item or query sound counts, by id; a negative weight subtracts its sound.
+    dials
+        How much each aspect counts.
+    limit
+        Number of results.
+    cursor
+        Where the page before ended.
+    """
+
+    weights: Mapping[str, float]
+    dials: SimilarityDials
+    limit: int = 20
+    cursor: SearchCursor | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -173,11 +194,12 @@ class Searches:
         check(request.query)
         text = format_query(request.query)
         owner = principal.owner
-        results, facets, histograms, following = None, None, None, None
+        facets, histograms, following, known = None, None, None, None
         counted = request.counts or request.histograms
         if request.snapshot is not None and not counted and request.cursor is None:
-            results = self._snapshots.get(request.snapshot, owner, text)
-        if results is not None:
+            known = self._snapshots.get(request.snapshot, owner, text)
+        if known is not None:
+            results, distances = known
             snapshot, offset = str(request.snapshot), request.offset
             async with self._database.session() as session:
                 rows = await documents_of(session, owner, _page(results, offset, request.limit))
@@ -192,10 +214,11 @@ class Searches:
                     facets, histograms = answer.facets, answer.histograms
                     page = _page(results, offset, request.limit)
                     rows = await documents_of(session, owner, page)
-            snapshot = self._snapshots.add(owner, text, results)
+            distances = None if near is None else near.distances_of(results)
+            snapshot = self._snapshots.add(owner, text, results, distances)
             following = answer.cursor_after(offset + request.limit, rows)
         return SearchResult(
-            items=await self._hits(owner, rows),
+            items=await self._hits(owner, rows, _by_document(results, distances)),
             total=len(results),
             offset=offset,
             next=following,
@@ -222,49 +245,47 @@ class Searches:
                 return columns.ids[matches.mask], columns.revision
 
     async def similar(
-        self, principal: Principal, query: SearchQuery, weights: Mapping[str, float], limit: int
+        self, principal: Principal, query: SearchQuery, request: SimilarityRequest
     ) -> SimilarSounds:
-        """Return the items that sound most like some items of the caller, which match a query.
+        """Return the items that sound most like some sounds of the caller, which match a query.
 
         Parameters
         ----------
         query
             Its order is ignored.
-        weights
-            How much each item counts; a negative weight subtracts its sound.
-        limit
-            Results.
 
         Raises
         ------
         ProblemError
-            The items cannot be compared with each other, or cancel out.
+            The sounds cannot be compared with each other or by these dials, or cancel out.
         """
         check(query)
-        owner = principal.owner
-        sounds = await self._vectors.sounds_of(owner, weights)
-        if len({(row.space, row.version) for row in sounds.values()}) > 1:
-            raise refusal(
-                "body.items",
-                "These items cannot be compared with each other: songs and samples have different "
-                "vectors, and so have items that different versions of tagging described.",
-            )
-        pairs = [(sounds[item], weight) for item, weight in weights.items() if item in sounds]
+        owner, limit, cursor = principal.owner, request.limit, request.cursor
+        examples = await find_examples(self._database, self._vectors, owner, request.weights)
         async with self._turns.of(owner):
             proposed = await self._proposed_items(owner, query)
-            near = await self._near(owner, query, pairs, limit, proposed)
             async with self._database.session() as session:
-                rows = await documents_of(session, owner, near.ids)
-                reference = max(weights, key=lambda item: weights[item])
-                compared = await documents_of_items(session, owner, [reference])
-        distances = dict(zip(near.ids.tolist(), near.distances.tolist(), strict=True))
+                columns, matches = await self._match(session, owner, query, proposed)
+            near = await nearest(
+                self._vectors, owner, columns, matches.mask, examples, request.dials,
+                # Pages after the first need the order of all.
+                limit=MAX_NEAR if cursor is not None else limit + TIES,
+            )  # fmt: skip
+            ranking = await asyncio.to_thread(by_nearness, columns, matches.mask, near)
+            start = 0 if cursor is None else ranking.place_after(cursor)
+            async with self._database.session() as session:
+                rows = await documents_of(session, owner, _page(ranking.ids, start, limit))
         hits = await self._hits(owner, rows)
+        known = {example.id for example in examples}
         return SimilarSounds(
-            items=tuple(
-                similar_to_api(hit, row[0], distances[int(row[0].id or 0)], compared)
-                for hit, row in zip(hits, rows, strict=True)
+            items=similar_to_api(
+                hits,
+                [row[0] for row in rows],
+                near,
+                [(example.measured, example.weight) for example in examples],
             ),
-            missing=tuple(ItemId(item) for item in weights if item not in sounds),
+            missing=tuple(SubjectId(id_) for id_ in request.weights if id_ not in known),
+            next=ranking.cursor_at(start + limit),
         )
 
     async def classes(self, owner: str) -> ItemClasses:
@@ -284,10 +305,18 @@ class Searches:
         hits = await self._hits(owner, rows)
         return {hit.item.id: hit for hit in hits}
 
-    async def _hits(self, owner: str, rows: Sequence[FoundRow]) -> tuple[SearchHit, ...]:
+    async def _hits(
+        self, owner: str, rows: Sequence[FoundRow], distances: Mapping[int, float] | None = None
+    ) -> tuple[SearchHit, ...]:
         """Return results with the tags that are proposed for them; no session is open."""
         proposed = await self._proposals.of_items(owner, [item.id for _, item, _ in rows])
-        return tuple(hit_to_api(*row, proposed=proposed.get(row[1].id, ())) for row in rows)
+        far = distances or {}
+        return tuple(
+            hit_to_api(
+                *row, proposed=proposed.get(row[1].id, ()), distance=far.get(int(row[0].id or 0))
+            )
+            for row in rows
+        )
 
     async def _proposed_items(self, owner: str, query: SearchQuery) -> ProposedItems:
         """Return the items for which the tags of a query are proposed; no session is open."""
@@ -297,41 +326,15 @@ class Searches:
     async def _near_item(
         self, owner: str, query: SearchQuery, proposed: ProposedItems
     ) -> Near | None:
-        """Return what sounds like the item that a query names, if it names one."""
+        """Return what sounds like the item or query sound that a query names, if it names one."""
         if query.like is None:
             return None
-        sounds = await self._vectors.sounds_of(owner, [query.like])
-        pairs = [(row, 1.0) for row in sounds.values()]
-        return await self._near(owner, query, pairs, MAX_NEAR, proposed)
-
-    async def _near(
-        self,
-        owner: str,
-        query: SearchQuery,
-        weights: Sequence[tuple[SoundRow, float]],
-        limit: int,
-        proposed: ProposedItems,
-    ) -> Near:
-        """Return the documents that match a query and are nearest to some sounds."""
-        if not weights:
-            return Near(np.empty(0, np.int64), np.empty(0))
+        examples = await find_examples(self._database, self._vectors, owner, {query.like: 1.0})
         async with self._database.session() as session:
             columns, matches = await self._match(session, owner, query, proposed)
-        # Those of all documents need not be named, unless some of them are being deleted.
-        everything = bool(np.array_equal(matches.mask, columns.live))
-        allowed = None if everything else await asyncio.to_thread(columns.items_of, matches.mask)
-        try:
-            neighbours = await self._vectors.nearest(owner, weights, limit=limit, allowed=allowed)
-        except ValueError:
-            raise refusal(
-                "body.items",
-                "The weights of these items cancel out, so nothing can be like them. Change a "
-                "weight.",
-            ) from None
-        places = await asyncio.to_thread(columns.places_of_items, [n.id for n in neighbours])
-        distances = np.array([neighbour.distance for neighbour in neighbours])
-        known = places >= 0
-        return Near(columns.ids[places[known]], distances[known])
+        return await nearest(
+            self._vectors, owner, columns, matches.mask, examples, SimilarityDials()
+        )
 
     async def _match(
         self, session: AsyncSession, owner: str, query: SearchQuery, proposed: ProposedItems
@@ -381,6 +384,10 @@ class Searches:
         if request.histograms:
             histograms = await asyncio.to_thread(matches.histograms, request.histograms)
         return _Answer(ranking, facets, histograms, offset)
+
+
+def _by_document(ids: DocumentIds, distances: Distances) -> dict[int, float] | None:
+    return None if distances is None else dict(zip(ids.tolist(), distances.tolist(), strict=True))
 
 
 def _page(ids: DocumentIds, offset: int, limit: int) -> DocumentIds:

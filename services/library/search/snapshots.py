@@ -5,12 +5,17 @@ from collections import OrderedDict
 from dataclasses import dataclass
 from datetime import timedelta
 
+import numpy as np
+from numpy.typing import NDArray
+
 from contracts.music import Seconds
 from kit.clock import Clock
 from services.library.search.fulltext import DocumentIds
 
 LIFETIME: Seconds = timedelta(minutes=5).total_seconds()
 """How long a snapshot stays after it was read last."""
+Distances = NDArray[np.float32] | None
+"""Of results from what the search is `like`, `[results]`."""
 MAX_OF_OWNER = 8
 """Snapshots of one owner; the one read longest ago goes first."""
 MAX_BYTES = 64 << 20
@@ -22,7 +27,12 @@ class _Snapshot:
     owner: str
     query: str
     ids: DocumentIds
+    distances: Distances
     expires: float
+
+    @property
+    def nbytes(self) -> int:
+        return self.ids.nbytes + (0 if self.distances is None else self.distances.nbytes)
 
 
 class Snapshots:
@@ -34,7 +44,7 @@ class Snapshots:
         self._snapshots: OrderedDict[str, _Snapshot] = OrderedDict()
         self._bytes = 0
 
-    def add(self, owner: str, query: str, ids: DocumentIds) -> str:
+    def add(self, owner: str, query: str, ids: DocumentIds, distances: Distances = None) -> str:
         """Keep the results of a search; return the id of the snapshot."""
         self._drop_expired()
         mine = [id_ for id_, snapshot in self._snapshots.items() if snapshot.owner == owner]
@@ -42,22 +52,22 @@ class Snapshots:
             self._drop(id_)
         id_ = secrets.token_urlsafe(12)
         expires = self._clock.monotonic() + LIFETIME
-        self._snapshots[id_] = _Snapshot(owner, query, ids, expires)
-        self._bytes += ids.nbytes
+        self._snapshots[id_] = _Snapshot(owner, query, ids, distances, expires)
+        self._bytes += self._snapshots[id_].nbytes
         # The newest stays even if it is larger than all of them may be.
         while self._bytes > self._max_bytes and len(self._snapshots) > 1:
             self._drop(next(iter(self._snapshots)))
         return id_
 
-    def get(self, id_: str, owner: str, query: str) -> DocumentIds | None:
-        """Return the results of a search, if this process still has its snapshot."""
+    def get(self, id_: str, owner: str, query: str) -> tuple[DocumentIds, Distances] | None:
+        """Return results and their distances, if this process still has the snapshot."""
         self._drop_expired()
         snapshot = self._snapshots.get(id_)
         if snapshot is None or (snapshot.owner, snapshot.query) != (owner, query):
             return None
         snapshot.expires = self._clock.monotonic() + LIFETIME
         self._snapshots.move_to_end(id_)
-        return snapshot.ids
+        return snapshot.ids, snapshot.distances
 
     def _drop_expired(self) -> None:
         now = self._clock.monotonic()
@@ -65,4 +75,4 @@ class Snapshots:
             self._drop(id_)
 
     def _drop(self, id_: str) -> None:
-        self._bytes -= self._snapshots.pop(id_).ids.nbytes
+        self._bytes -= self._snapshots.pop(id_).nbytes

@@ -3,13 +3,16 @@
 import math
 from collections.abc import Sequence
 
+import numpy as np
+
 from contracts.ids import ItemId
-from contracts.music import Share
 from contracts.search import ClassSource, SearchHit, SearchTag
 from contracts.similarity import SimilarityAspects, SimilarSound
 from contracts.tagging import SoundClass
 from services.library.catalogue.tables import ItemRow
 from services.library.catalogue.views import item_to_api
+from services.library.search.aspects import COMPARED, Measured, aspect_gaps
+from services.library.search.ranking import Near
 from services.library.search.tables import SearchDocumentRow, SearchTagRow
 
 
@@ -19,6 +22,7 @@ def hit_to_api(
     tags: Sequence[SearchTagRow],
     *,
     proposed: Sequence[tuple[str, float]] = (),
+    distance: float | None = None,
 ) -> SearchHit:
     """Return a result as the API shows it.
 
@@ -26,6 +30,8 @@ def hit_to_api(
     ----------
     proposed
         Names of the taught tags that are proposed for the item, with confidences.
+    distance
+        From what the search is `like`.
     """
     return SearchHit(
         item=item_to_api(item),
@@ -46,6 +52,7 @@ def hit_to_api(
         favourite=document.favourite,
         rating=document.rating,
         licence=document.licence,
+        distance=distance,
         tags=tuple(
             SearchTag(name=tag.tag, source=ClassSource(tag.source), confidence=tag.confidence)
             for tag in tags
@@ -58,53 +65,37 @@ def hit_to_api(
 
 
 def similar_to_api(
-    hit: SearchHit,
-    document: SearchDocumentRow,
-    distance: float,
-    compared: Sequence[SearchDocumentRow],
-) -> SimilarSound:
-    """Return an item that sounds like another as the API shows it.
+    hits: Sequence[SearchHit],
+    documents: Sequence[SearchDocumentRow],
+    near: Near,
+    examples: Sequence[tuple[Measured, float]],
+) -> tuple[SimilarSound, ...]:
+    """Return items that sound like examples as the API shows them.
 
     Parameters
     ----------
-    distance
-        Of their vectors.
-    compared
-        The document of the other item; without one no aspect is known.
+    documents
+        Of the hits, in their order.
+    near
+        With the distances of these documents and of others.
+    examples
+        Measured values of the examples, and their weights.
     """
-    aspects = compare_aspects(document, compared[0]) if compared else SimilarityAspects()
-    return SimilarSound(hit=hit, distance=distance, aspects=aspects)
-
-
-def compare_aspects(first: SearchDocumentRow, second: SearchDocumentRow) -> SimilarityAspects:
-    """Return how much two items differ in what is measured; see `SimilarityAspects`."""
-    return SimilarityAspects(
-        timbre=_mean(
-            _ratio(first.brightness, second.brightness, octaves=3),
-            _gap(first.noisiness, second.noisiness, whole=0.5),
-        ),
-        pitch=_ratio(first.pitch, second.pitch, octaves=1),
-        envelope=_mean(
-            _ratio(first.attack, second.attack, octaves=4),
-            _ratio(first.duration, second.duration, octaves=4),
-        ),
-        loudness=_gap(first.loudness, second.loudness, whole=24.0),
+    distances = dict(zip(near.ids.tolist(), near.distances.tolist(), strict=True))
+    of_vectors = dict(zip(near.ids.tolist(), near.vector_distances.tolist(), strict=True))
+    values = {
+        name: np.array([getattr(document, name) for document in documents], np.float64)
+        for name in COMPARED
+    }
+    gaps = {aspect: found.tolist() for aspect, found in aspect_gaps(values, examples).items()}
+    return tuple(
+        SimilarSound(
+            hit=hit,
+            distance=distances[int(document.id or 0)],
+            vector_distance=of_vectors[int(document.id or 0)],
+            aspects=SimilarityAspects(
+                **{name: gap[row] for name, gap in gaps.items() if not math.isnan(gap[row])}
+            ),
+        )
+        for row, (hit, document) in enumerate(zip(hits, documents, strict=True))
     )
-
-
-def _mean(*parts: Share | None) -> Share | None:
-    known = [part for part in parts if part is not None]
-    return sum(known) / len(known) if known else None
-
-
-def _gap(first: float | None, second: float | None, *, whole: float) -> Share | None:
-    if first is None or second is None:
-        return None
-    return min(1.0, abs(first - second) / whole)
-
-
-def _ratio(first: float | None, second: float | None, *, octaves: float) -> Share | None:
-    """Return the distance of two numbers in octaves as a share; below 1e-4 they count as that."""
-    if first is None or second is None:
-        return None
-    return min(1.0, abs(math.log2(max(first, 1e-4) / max(second, 1e-4))) / octaves)

@@ -39,6 +39,8 @@ UNCOMPARED = "uncompared sounds"
 """`Database.listen` gives the event of sounds that wait to be compared."""
 UNPROPOSED = "unproposed sounds"
 """`Database.listen` gives the event of sounds that taught tags were not applied to."""
+UNSCORED = "unscored sounds"
+"""`Database.listen` gives the event of what recommendations have to be computed with."""
 
 
 class BadVector(ValueError):
@@ -152,6 +154,7 @@ class SoundVectors:
                 "duplicates": None,
                 "compared": False,
                 "proposed": False,
+                "scored": False,
             }
             for item, sound in sorted(known.items())
         ]
@@ -161,6 +164,7 @@ class SoundVectors:
         )
         notify_on_commit(session, UNCOMPARED)
         notify_on_commit(session, UNPROPOSED)
+        notify_on_commit(session, UNSCORED)
         report(session, SOUNDS_DESCRIBED, owner)
 
     async def remove(self, session: AsyncSession, owner: str, items: Collection[str]) -> None:
@@ -231,29 +235,59 @@ class SoundVectors:
         ValueError
             The weighted vectors cancel out.
         """
-        if not weights or (allowed is not None and not allowed):
+        own = {row.item for row, _ in weights}
+        if not own:
             return []
         space = _space(weights[0][0])
-        own = {row.item for row, _ in weights}
+        vectors = await self.vectors_in(owner, space, own)
+        query = [
+            WeightedVector(vectors[row.item], weight)
+            for row, weight in weights
+            if row.item in vectors
+        ]
+        if not query:
+            return []
+        return await self.nearest_to(owner, space, query, without=own, limit=limit, allowed=allowed)
+
+    async def nearest_to(
+        self,
+        owner: str,
+        space: Space,
+        query: Sequence[WeightedVector],
+        *,
+        without: Collection[str],
+        limit: int,
+        allowed: Collection[str] | None = None,
+    ) -> list[Neighbour]:
+        """Return an owner's items whose vectors are nearest to some vectors.
+
+        Parameters
+        ----------
+        without
+            Items that are left out.
+        limit
+            Results, at most `MAX_LIMIT` less the number of `without`.
+        allowed
+            Only these items.
+
+        Raises
+        ------
+        ValueError
+            The weighted vectors cancel out.
+        """
+        if allowed is not None and not allowed:
+            return []
         try:
-            vectors = await self._store.get(space, owner, own)
-            query = [
-                WeightedVector(vectors[row.item], weight)
-                for row, weight in weights
-                if row.item in vectors
-            ]
-            if not query:
-                return []
             neighbours = await self._store.search(
                 space,
                 owner,
                 query,
-                limit=min(limit + len(own), MAX_LIMIT),
+                limit=min(limit + len(without), MAX_LIMIT),
                 allowed=allowed,
             )
         except UnknownSpace:
             return []
-        return [neighbour for neighbour in neighbours if neighbour.id not in own][:limit]
+        return [neighbour for neighbour in neighbours if neighbour.id not in without][:limit]
 
     async def _remove(self, session: AsyncSession, owner: str, rows: Sequence[SoundRow]) -> None:
         by_space: dict[Space, list[str]] = {}

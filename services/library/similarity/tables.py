@@ -30,6 +30,12 @@ class SoundRow(Table, table=True):
             postgresql_where=text("NOT proposed"),
             sqlite_where=text("NOT proposed"),
         ),
+        Index(
+            "ix_sounds_unscored",
+            "item",
+            postgresql_where=text("NOT scored"),
+            sqlite_where=text("NOT scored"),
+        ),
     )
 
     item: str = Field(primary_key=True, foreign_key="items.id", ondelete="CASCADE")
@@ -46,3 +52,5 @@ class SoundRow(Table, table=True):
     """Whether it was compared with the owner's other sounds since it was described."""
     proposed: bool = Field(default=False, sa_column_kwargs={"server_default": true()})
     """Whether taught tags were applied to it since it was described."""
+    scored: bool = Field(default=False, sa_column_kwargs={"server_default": true()})
+    """Whether recommendations were chosen with it since it was described."""

@@ -2,7 +2,6 @@
 
 from collections.abc import Collection, Sequence
 from datetime import timedelta
-from typing import Any
 
 from sqlalchemy import func, select, tuple_
 from sqlalchemy.ext.asyncio import AsyncSession
@@ -17,7 +16,12 @@ from kit.http.errors import NOT_FOUND, ProblemError
 from kit.http.pagination import Cursor, PageQuery, encode_cursor
 from kit.vectors.base import Space
 from services.library.access import Action
-from services.library.catalogue.repository import Repository, being_deleted, item_is_kept
+from services.library.catalogue.repository import (
+    Repository,
+    being_deleted,
+    item_is_kept,
+    read_ids,
+)
 from services.library.jobs.locks import hold_owner
 from services.library.repository import OwnerRepository
 from services.library.similarity.tables import SoundRow
@@ -27,8 +31,6 @@ from services.library.teaching.tables import TagAnswerRow, TaughtTagRow, TaughtT
 
 SKIPPED_FOR = timedelta(days=1)
 """How long a skipped question is not asked again."""
-_CHUNK = 5000
-"""Ids that are read at a time: the driver turns them into objects on the event loop."""
 
 
 class TaughtTagRepository(OwnerRepository):
@@ -169,8 +171,8 @@ async def decided_items(session: AsyncSession, row: TaughtTagRow) -> list[str]:
     has_tag = select(col(tagged.item)).where(
         col(tagged.owner) == row.owner, col(tagged.key) == row.key
     )
-    items = await _read_ids(session, answered, col(answer.item))
-    return items + await _read_ids(session, has_tag, col(tagged.item))
+    items = await read_ids(session, answered, col(answer.item))
+    return items + await read_ids(session, has_tag, col(tagged.item))
 
 
 async def skipped_items(session: AsyncSession, row: TaughtTagRow) -> list[str]:
@@ -180,7 +182,7 @@ async def skipped_items(session: AsyncSession, row: TaughtTagRow) -> list[str]:
     query = select(col(answer.item)).where(
         col(answer.tag) == row.id, col(answer.answer) == TagAnswer.SKIP, lately
     )
-    return await _read_ids(session, query, col(answer.item))
+    return await read_ids(session, query, col(answer.item))
 
 
 async def page_of_answers(
@@ -203,13 +205,3 @@ async def page_of_answers(
         return rows, None
     last = rows[request.limit - 1]
     return rows[: request.limit], encode_cursor(Cursor(created=last.answered, id=last.item))
-
-
-async def _read_ids(session: AsyncSession, query: Any, id_: Any) -> list[str]:
-    ids: list[str] = []
-    while True:
-        later = query.where(id_ > ids[-1]) if ids else query
-        part = list(await session.scalars(later.order_by(id_).limit(_CHUNK)))
-        ids += part
-        if len(part) < _CHUNK:
-            return ids

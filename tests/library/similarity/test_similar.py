@@ -42,7 +42,8 @@ async def test_the_nearest_come_first_with_what_differs(catalogue: Catalogue) ->
     assert answer["missing"] == []
     tom, *_, hat = answer["items"]
     assert tom["distance"] == pytest.approx(1 - 0.9397, abs=0.002)
-    assert tom["aspects"] == {"timbre": 0.0, "pitch": 0.0, "envelope": 0.0, "loudness": 0.0}
+    assert tom["aspects"].pop("rhythm") is None
+    assert set(tom["aspects"].values()) == {0.0}
     assert hat["aspects"]["pitch"] is None
     assert hat["aspects"]["timbre"] == 1.0
     assert hat["aspects"]["loudness"] == pytest.approx(18 / 24)
@@ -63,13 +64,13 @@ async def test_several_items_are_added_and_subtracted(catalogue: Catalogue) -> N
     user = catalogue.user()
     items = await crate(user, catalogue)
     both = [{"item": items["kick"]}, {"item": items["hat"]}]
-    assert names(await user.post("/search/similar", {"items": both})) == ["snare", "clap", "tom"]
+    assert names(await user.post("/search/similar", {"like": both})) == ["snare", "clap", "tom"]
     both[1]["weight"] = -0.5
-    answer = await user.post("/search/similar", {"items": both, "limit": 2})
+    answer = await user.post("/search/similar", {"like": both, "limit": 2})
     assert names(answer) == ["tom", "snare"]
     both = [{"item": items["kick"]}, {"item": items["kick"], "weight": -1}]
-    refused = await user.http.post("/v1/search/similar", json={"items": both})
-    assert (refused.status_code, refused.json()["fields"][0]["field"]) == (422, "body.items")
+    refused = await user.http.post("/v1/search/similar", json={"like": both})
+    assert (refused.status_code, refused.json()["fields"][0]["field"]) == (422, "body.like")
 
 
 async def test_the_query_language_finds_what_is_like_an_item(catalogue: Catalogue) -> None:
@@ -102,7 +103,7 @@ async def test_an_item_without_a_vector_is_named(catalogue: Catalogue) -> None:
     user = catalogue.user()
     item = await one_shot(user, catalogue)
     answer = await user.get(f"/items/{item}/similar")
-    assert answer == {"items": [], "missing": [item]}
+    assert answer == {"items": [], "missing": [item], "next": None}
     assert (await user.get("/search", q=f"like:{item}"))["items"] == []
     # Files of earlier versions have no vectors.
     await tag(user, catalogue, item, Tags(samples=(untouched("canonical.flac", SoundClass.TOM),)))
@@ -120,7 +121,7 @@ async def test_songs_are_compared_with_songs(catalogue: Catalogue) -> None:
         await tag(user, catalogue, songs[name], Tags(vector=music))
     await read_all(catalogue)
     assert names(await user.get(f"/items/{songs['one']}/similar")) == ["two", "three"]
-    mixed = {"items": [{"item": songs["one"]}, {"item": items["kick"]}]}
+    mixed = {"like": [{"item": songs["one"]}, {"item": items["kick"]}]}
     refused = await user.http.post("/v1/search/similar", json=mixed)
     assert refused.status_code == 422
 
@@ -134,7 +135,7 @@ async def test_sounds_of_others_are_not_found(catalogue: Catalogue) -> None:
     for item in (items["kick"], UNKNOWN):
         path = f"/v1/items/{item}/similar"
         assert (await stranger.http.get(path)).status_code == 404
-        body = {"items": [{"item": item}]}
+        body = {"like": [{"item": item}]}
         assert (await stranger.http.post("/v1/search/similar", json=body)).status_code == 404
         assert (await stranger.get("/search", q=f"like:{item}"))["total"] == 0
 

@@ -26,6 +26,32 @@ class AsyncAdmin(AsyncResource):
             Operation("GET", "/v1/admin/queues", types.Page[types.TaskQueue])
         )
 
+    def jobs(
+        self,
+        state: types.AdminJobState = "queued",
+        *,
+        task: str | None = None,
+        account: str | None = None,
+    ) -> AsyncIterator[types.AdminJob]:
+        """Yield jobs of all accounts, at most 200.
+
+        Parameters
+        ----------
+        state
+            Waiting and running ones come oldest first; failed ones are those of the last day, the
+            newest first.
+        account
+            Only those of the account with this id.
+        """
+        return self._connection.pages(
+            Operation(
+                "GET",
+                "/v1/admin/jobs",
+                types.Page[types.AdminJob],
+                query={"state": state, "task": task, "account": account},
+            )
+        )
+
     def dead_letters(self) -> AsyncIterator[types.DeadLetter]:
         """Yield the latest dead letters."""
         return self._connection.pages(

@@ -12,6 +12,7 @@ from cratedig._async.artifacts import AsyncArtifacts
 from cratedig._async.collections import AsyncCollections
 from cratedig._async.connection import AsyncConnection
 from cratedig._async.corrections import AsyncCorrections
+from cratedig._async.cuts import AsyncCuts
 from cratedig._async.events import AsyncEvents
 from cratedig._async.feed import AsyncFeed
 from cratedig._async.imports import AsyncImports
@@ -20,7 +21,10 @@ from cratedig._async.items import AsyncItems
 from cratedig._async.jobs import AsyncJobs
 from cratedig._async.keys import AsyncKeys
 from cratedig._async.maps import AsyncMaps
+from cratedig._async.multitracks import AsyncMultitracks
 from cratedig._async.pipelines import AsyncPipelines
+from cratedig._async.query_sounds import AsyncQuerySounds
+from cratedig._async.recommendations import AsyncRecommendations
 from cratedig._async.runs import AsyncRuns
 from cratedig._async.saved_searches import AsyncSavedSearches
 from cratedig._async.search import AsyncSearch
@@ -64,6 +68,7 @@ class AsyncClient:
         self.artifacts = AsyncArtifacts(self._connection)
         self.collections = AsyncCollections(self._connection)
         self.corrections = AsyncCorrections(self._connection)
+        self.cuts = AsyncCuts(self._connection)
         self.events = AsyncEvents(self._connection)
         self.feed = AsyncFeed(self._connection)
         self.imports = AsyncImports(self._connection)
@@ -72,8 +77,11 @@ class AsyncClient:
         self.jobs = AsyncJobs(self._connection)
         self.keys = AsyncKeys(self._connection)
         self.maps = AsyncMaps(self._connection)
+        self.multitracks = AsyncMultitracks(self._connection)
         self.pipelines = AsyncPipelines(self._connection)
+        self.recommendations = AsyncRecommendations(self._connection)
         self.runs = AsyncRuns(self._connection)
+        self.query_sounds = AsyncQuerySounds(self._connection)
         self.saved_searches = AsyncSavedSearches(self._connection)
         self.search = AsyncSearch(self._connection)
         self.similarity = AsyncSimilarity(self._connection)

@@ -1,13 +1,15 @@
 """Sends operations to a server: credentials, retries, pages."""
 
 import asyncio
+import contextlib
 from collections.abc import AsyncIterator
 from dataclasses import replace
+from pathlib import Path
 from typing import TypeVar
 
 import httpx
 
-from cratedig import http, types
+from cratedig import files, http, types
 from cratedig.credentials import Credentials, Saver
 from cratedig.errors import AuthenticationError
 from cratedig.operations import Operation
@@ -70,6 +72,33 @@ class AsyncConnection:
             if page.next is None:
                 return
             operation = replace(operation, query={**operation.query, "cursor": page.next})
+
+    async def save(self, operation: Operation[bytes], path: Path) -> Path:
+        """Write the body of a response into a file, which appears once it is complete."""
+        partial = path.with_name(path.name + ".partial")
+        expired = self._credentials.access_token
+        try:
+            response = await self._stream(operation)
+            if http.token_expired(response, operation, self._credentials):
+                await response.aclose()
+                await self.refresh(expired)
+                response = await self._stream(operation)
+            async with contextlib.aclosing(response):
+                if response.is_error:
+                    await response.aread()
+                    raise http.error_of(response)
+                with partial.open("wb") as file:
+                    async for block in response.aiter_bytes(files.BLOCK):
+                        file.write(block)
+            return partial.replace(path)
+        except httpx.TransportError as error:
+            raise http.unreachable(self._credentials.url, error) from error
+        finally:
+            partial.unlink(missing_ok=True)
+
+    async def _stream(self, operation: Operation[bytes]) -> httpx.Response:
+        request = http.build_request(self.http, operation, self._credentials)
+        return await self.http.send(request, stream=True)
 
     async def refresh(self, expired: str) -> None:
         """Exchange the refresh token for a new session.

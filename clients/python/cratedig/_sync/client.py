@@ -13,6 +13,7 @@ from cratedig._sync.artifacts import Artifacts
 from cratedig._sync.collections import Collections
 from cratedig._sync.connection import Connection
 from cratedig._sync.corrections import Corrections
+from cratedig._sync.cuts import Cuts
 from cratedig._sync.events import Events
 from cratedig._sync.feed import Feed
 from cratedig._sync.imports import Imports
@@ -21,7 +22,10 @@ from cratedig._sync.items import Items
 from cratedig._sync.jobs import Jobs
 from cratedig._sync.keys import Keys
 from cratedig._sync.maps import Maps
+from cratedig._sync.multitracks import Multitracks
 from cratedig._sync.pipelines import Pipelines
+from cratedig._sync.query_sounds import QuerySounds
+from cratedig._sync.recommendations import Recommendations
 from cratedig._sync.runs import Runs
 from cratedig._sync.saved_searches import SavedSearches
 from cratedig._sync.search import Search
@@ -65,6 +69,7 @@ class Client:
         self.artifacts = Artifacts(self._connection)
         self.collections = Collections(self._connection)
         self.corrections = Corrections(self._connection)
+        self.cuts = Cuts(self._connection)
         self.events = Events(self._connection)
         self.feed = Feed(self._connection)
         self.imports = Imports(self._connection)
@@ -73,8 +78,11 @@ class Client:
         self.jobs = Jobs(self._connection)
         self.keys = Keys(self._connection)
         self.maps = Maps(self._connection)
+        self.multitracks = Multitracks(self._connection)
         self.pipelines = Pipelines(self._connection)
+        self.recommendations = Recommendations(self._connection)
         self.runs = Runs(self._connection)
+        self.query_sounds = QuerySounds(self._connection)
         self.saved_searches = SavedSearches(self._connection)
         self.search = Search(self._connection)
         self.similarity = Similarity(self._connection)

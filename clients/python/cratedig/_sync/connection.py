@@ -1,15 +1,17 @@
 # Made from _async/connection.py by make_sync.py: change that file.
 """Sends operations to a server: credentials, retries, pages."""
 
+import contextlib
 import threading
 import time
 from collections.abc import Iterator
 from dataclasses import replace
+from pathlib import Path
 from typing import TypeVar
 
 import httpx
 
-from cratedig import http, types
+from cratedig import files, http, types
 from cratedig.credentials import Credentials, Saver
 from cratedig.errors import AuthenticationError
 from cratedig.operations import Operation
@@ -71,6 +73,33 @@ class Connection:
             if page.next is None:
                 return
             operation = replace(operation, query={**operation.query, "cursor": page.next})
+
+    def save(self, operation: Operation[bytes], path: Path) -> Path:
+        """Write the body of a response into a file, which appears once it is complete."""
+        partial = path.with_name(path.name + ".partial")
+        expired = self._credentials.access_token
+        try:
+            response = self._stream(operation)
+            if http.token_expired(response, operation, self._credentials):
+                response.close()
+                self.refresh(expired)
+                response = self._stream(operation)
+            with contextlib.closing(response):
+                if response.is_error:
+                    response.read()
+                    raise http.error_of(response)
+                with partial.open("wb") as file:
+                    for block in response.iter_bytes(files.BLOCK):
+                        file.write(block)
+            return partial.replace(path)
+        except httpx.TransportError as error:
+            raise http.unreachable(self._credentials.url, error) from error
+        finally:
+            partial.unlink(missing_ok=True)
+
+    def _stream(self, operation: Operation[bytes]) -> httpx.Response:
+        request = http.build_request(self.http, operation, self._credentials)
+        return self.http.send(request, stream=True)
 
     def refresh(self, expired: str) -> None:
         """Exchange the refresh token for a new session.

@@ -2,6 +2,7 @@
 """Search over items."""
 
 from collections.abc import Iterator, Sequence
+from pathlib import Path
 
 from cratedig import types
 from cratedig._sync.resource import Resource
@@ -118,3 +119,29 @@ class Search(Resource):
             if page.next is None:
                 return
             cursor = page.next
+
+    def descriptors(
+        self,
+        path: Path,
+        q: str = "",
+        *,
+        format: types.DescriptorFormat = "parquet",
+        vectors: bool = True,
+    ) -> Path:
+        """Write what is known and measured of every item of a search into one file.
+
+        Parameters
+        ----------
+        path
+            The file to write; an existing one is replaced.
+        q
+            The search in the query language, without `like:`.
+        format
+            `parquet`, or `npz` for NumPy.
+        vectors
+            Whether to add the vectors of sounds.
+        """
+        query: dict[str, QueryValue] = {"q": q or None, "format": format, "vectors": vectors}
+        return self._connection.save(
+            Operation("GET", "/v1/search/descriptors", bytes, query=query), path
+        )

@@ -44,6 +44,59 @@ class Sessions(Resource):
         self._use(session, "")
         return session
 
+    def options(self) -> types.SignInOptions:
+        """Return how people can sign in: with passwords, and with which providers."""
+        return self._connection.send(
+            Operation("GET", "/v1/sign-in", types.SignInOptions, anonymous=True)
+        )
+
+    def start_device(self, provider: str) -> types.DeviceAuthorization:
+        """Begin to log in with a device code of a provider.
+
+        Show `user_code` and `verification_uri` to the user, then call `create_with_device` every
+        `interval` seconds.
+
+        Raises
+        ------
+        NotFoundError
+            The server has no such provider; `options` returns them.
+        ConflictError
+            The provider offers no device codes.
+        """
+        return self._connection.send(
+            Operation(
+                "POST",
+                "/v1/sign-in/{provider}/device",
+                types.DeviceAuthorization,
+                {"provider": provider},
+                anonymous=True,
+            )
+        )
+
+    def create_with_device(self, provider: str, device_code: str) -> types.DeviceSession:
+        """Log in with a device code if the user has signed in; the client uses the new session.
+
+        Raises
+        ------
+        AuthenticationError
+            The user refused, or the code has expired.
+        PermissionDeniedError
+            The user may not use this server.
+        """
+        session = self._connection.send(
+            Operation(
+                "POST",
+                "/v1/sign-in/{provider}/device/session",
+                types.DeviceSession,
+                {"provider": provider},
+                body={"device_code": device_code},
+                anonymous=True,
+            )
+        )
+        if session.tokens is not None:
+            self._use(session.tokens, "")
+        return session
+
     def refresh(self) -> None:
         """Exchange the refresh token for a new session now.
 
@@ -58,6 +111,12 @@ class Sessions(Resource):
         """Log out: end every session of the account, and forget this one's tokens."""
         self._connection.send(Operation("DELETE", "/v1/sessions", NoneType))
         self._connection.set_credentials(Credentials(url=self._connection.credentials.url))
+
+    def log_out(self) -> types.LoggedOut:
+        """Log out as `delete` does; return where the session at the provider ends, if it does."""
+        ended = self._connection.send(Operation("POST", "/v1/sessions/logout", types.LoggedOut))
+        self._connection.set_credentials(Credentials(url=self._connection.credentials.url))
+        return ended
 
     def _use(self, session: types.Session, email: str) -> None:
         self._connection.set_credentials(

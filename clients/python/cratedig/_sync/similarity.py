@@ -11,17 +11,42 @@ from cratedig.operations import Operation
 class Similarity(Resource):
     """Find sounds that are alike, and duplicates."""
 
-    def find(self, item: str, *, q: str = "", page_size: int | None = None) -> types.SimilarSounds:
+    def find(
+        self,
+        item: str,
+        *,
+        q: str = "",
+        timbre: float | None = None,
+        pitch: float | None = None,
+        rhythm: float | None = None,
+        envelope: float | None = None,
+        loudness: float | None = None,
+        page_size: int | None = None,
+        cursor: str | None = None,
+    ) -> types.SimilarSounds:
         """Return the items that sound most like an item, the nearest first.
 
         Parameters
         ----------
         q
             Filters in the query language, such as `class:snare len:<0.5`.
+        timbre, pitch, rhythm, envelope, loudness
+            How much each counts, 0 to 1. Without them the timbre alone counts.
         page_size
             Results, at most 200.
+        cursor
+            `next` of the answer before.
         """
-        query = {"q": q or None, "limit": page_size}
+        query = {
+            "q": q or None,
+            "timbre": timbre,
+            "pitch": pitch,
+            "rhythm": rhythm,
+            "envelope": envelope,
+            "loudness": loudness,
+            "limit": page_size,
+            "cursor": cursor,
+        }
         return self._connection.send(
             Operation(
                 "GET", "/v1/items/{item}/similar", types.SimilarSounds, {"item": item}, query=query
@@ -30,28 +55,38 @@ class Similarity(Resource):
 
     def search(
         self,
-        items: Mapping[str, float] | Sequence[str],
+        items: Mapping[str, float] | Sequence[str] = (),
         *,
+        query_sounds: Mapping[str, float] | Sequence[str] = (),
         q: str = "",
+        dials: Mapping[str, float] | None = None,
         page_size: int = 20,
+        cursor: str | None = None,
     ) -> types.SimilarSounds:
-        """Return the items that sound most like several items together.
+        """Return the items that sound most like several items and query sounds together.
 
         Parameters
         ----------
-        items
+        items, query_sounds
             Ids, or how much each id counts, -1 to 1; a negative weight subtracts its sound.
         q
             Filters in the query language.
+        dials
+            How much `timbre`, `pitch`, `rhythm`, `envelope` and `loudness` count, 0 to 1 each.
+            Without them the timbre alone counts.
         page_size
             Results, at most 200.
+        cursor
+            `next` of the answer before.
         """
-        weights = items if isinstance(items, Mapping) else dict.fromkeys(items, 1.0)
-        body = {
-            "items": [{"item": item, "weight": weight} for item, weight in weights.items()],
-            "q": q,
-            "limit": page_size,
-        }
+        like = [
+            {kind: id_, "weight": weight}
+            for kind, sounds in (("item", items), ("query_sound", query_sounds))
+            for id_, weight in _weights(sounds).items()
+        ]
+        body = {"like": like, "dials": dict(dials or {}), "q": q, "limit": page_size}
+        if cursor is not None:
+            body["cursor"] = cursor
         return self._connection.send(
             Operation("POST", "/v1/search/similar", types.SimilarSounds, body=body)
         )
@@ -72,3 +107,7 @@ class Similarity(Resource):
                 query={"limit": page_size},
             )
         )
+
+
+def _weights(sounds: Mapping[str, float] | Sequence[str]) -> Mapping[str, float]:
+    return sounds if isinstance(sounds, Mapping) else dict.fromkeys(sounds, 1.0)

@@ -1,13 +1,19 @@
 """`signup`, `login`, `logout` and `account`."""
 
+import time
 from dataclasses import replace
 from typing import Annotated
+from urllib.parse import parse_qs, urlsplit
 
 import typer
 
 from cratedig import Client, credentials
+from cratedig.cli.errors import LookupFailedError
 from cratedig.cli.output import AsJson, format_size, print_json, print_line, print_note
+from cratedig.errors import WaitTimeoutError
 
+_SLOWER = 5
+"""Seconds by which a provider's `slow_down` lengthens the interval (RFC 8628, section 3.5)."""
 Url = Annotated[str | None, typer.Option(help="Address of the server.")]
 Email = Annotated[str, typer.Option(prompt=True, help="Your email address.")]
 Password = Annotated[str, typer.Option(prompt=True, hide_input=True, envvar="CRATEDIG_PASSWORD")]
@@ -49,24 +55,88 @@ def signup(
         print_note("Next: cratedig upload SONG --run midi")
 
 
-def login(email: Email, password: Password, url: Url = None, json: AsJson = False) -> None:
+def login(
+    email: Annotated[str | None, typer.Option(help="Your email address.")] = None,
+    password: Annotated[
+        str | None, typer.Option(envvar="CRATEDIG_PASSWORD", help="Asked for if it is left out.")
+    ] = None,
+    device: Annotated[
+        bool, typer.Option("--device", help="Sign in through your organisation, in any browser.")
+    ] = False,
+    provider: Annotated[
+        str | None, typer.Option(help="Name of the organisation, if the server has several.")
+    ] = None,
+    code: Annotated[
+        str | None, typer.Option(help="A one-time sign-in link (make sign-in), or its code.")
+    ] = None,
+    url: Url = None,
+    json: AsJson = False,
+) -> None:
     """Log in. The session is kept for later commands."""
+    if device + (code is not None) + (email is not None) > 1:
+        raise typer.BadParameter("give one of --email, --device and --code")
+    if code is not None:
+        # Commands that make links print words before them.
+        code = (code.split() or [""])[-1]
+        link = urlsplit(code)
+        if secret := parse_qs(link.query).get("signin"):
+            code, url = secret[0], url or f"{link.scheme}://{link.netloc}"
     with _anonymous(url) as client:
-        client.sessions.create(email, password)
-        if json:
-            print_json(client.account.get())
+        if device or provider is not None:
+            _log_in_with_device(client, provider)
+        elif code is not None:
+            client.sessions.create_with_code(code)
         else:
-            print_line(f"Logged in at {client.credentials.url} as {email}.")
+            email = email or typer.prompt("Email", err=json)
+            client.sessions.create(
+                email, password or typer.prompt("Password", hide_input=True, err=json)
+            )
+        shown = client.account.get()
+        if json:
+            print_json(shown)
+        else:
+            print_line(f"Logged in at {client.credentials.url} as {shown.email}.")
+
+
+def _log_in_with_device(client: Client, name: str | None) -> None:
+    """Show a device code, and wait until the user has signed in with it."""
+    providers = client.sessions.options().providers
+    fitting = [each for each in providers if name is None or name in (each.id, each.name)]
+    if len(fitting) != 1:
+        names = ", ".join(each.id for each in providers)
+        raise LookupFailedError(
+            f"Name one of the organisations with --provider: {names}."
+            if names
+            else "This server has no organisations to sign in with. Log in with --email."
+        )
+    (provider,) = fitting
+    started = client.sessions.start_device(provider.id)
+    print_note(f"Open {started.verification_uri} and enter the code {started.user_code}")
+    if started.verification_uri_complete:
+        print_note(f"or open {started.verification_uri_complete}")
+    interval, deadline = started.interval, time.monotonic() + started.expires_in
+    while time.monotonic() < deadline:
+        time.sleep(interval)
+        session = client.sessions.create_with_device(provider.id, started.device_code)
+        if session.tokens is not None:
+            return
+        if session.status == "slow_down":
+            interval += _SLOWER
+    raise WaitTimeoutError("The code has expired. Run `cratedig login --device` again.")
 
 
 def logout(json: AsJson = False) -> None:
     """Log out: end every session of the account."""
     with Client() as client:
-        client.sessions.delete()
+        ended = client.sessions.log_out()
         if json:
-            print_json({"url": client.credentials.url, "logged_in": False})
-        else:
-            print_line("Logged out.")
+            print_json(
+                {"url": client.credentials.url, "logged_in": False, "provider_url": ended.url}
+            )
+            return
+        print_line("Logged out.")
+        if ended.url:
+            print_note(f"To log out of your organisation as well, open {ended.url}")
 
 
 @account.command("show")

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Sequence
 from itertools import islice
-from typing import Annotated
+from typing import Annotated, cast, get_args
 
 import typer
 
@@ -11,6 +11,7 @@ from cratedig.cli.errors import LookupFailedError, UsageError
 from cratedig.cli.output import (
     AsJson,
     Plain,
+    check_choice,
     format_size,
     print_json,
     print_line,
@@ -23,6 +24,7 @@ admin = typer.Typer(
     help="Watch workers, queues and storage, and change accounts, as an administrator.",
 )
 Account = Annotated[str, typer.Argument(help="E-mail address or id of an account.")]
+STATES = get_args(types.AdminJobState)
 _UNITS = {"": 1, "B": 1, "KB": 10**3, "MB": 10**6, "GB": 10**9, "TB": 10**12}
 
 
@@ -102,6 +104,33 @@ def list_queues(json: AsJson = False) -> None:
         empty="",
         json=json,
     )
+
+
+@admin.command("jobs")
+def list_jobs(
+    state: Annotated[str, typer.Option(help=f"One of {', '.join(STATES)}.")] = "queued",
+    task: Annotated[str | None, typer.Option(help="Only of this task.")] = None,
+    account: Annotated[str | None, typer.Option(help="Only of this account, by id.")] = None,
+    json: AsJson = False,
+) -> None:
+    """List jobs of all accounts: waiting, running, or failed within the last day."""
+    check_choice(state, STATES, "--state")
+    with Client() as client:
+        chosen = cast(types.AdminJobState, state)
+        listed = list(client.admin.jobs(chosen, task=task, account=account))
+    rows = (
+        (
+            job.id,
+            job.task,
+            job.account,
+            f"{job.queued:%Y-%m-%d %H:%M:%S}",
+            f"{job.attempt}",
+            job.reason.message if job.reason else "",
+        )
+        for job in listed
+    )
+    columns = ("JOB", "TASK", "ACCOUNT", "QUEUED", "ATTEMPT", "")
+    _print(listed, columns, rows, empty="No jobs are in this state.", json=json)
 
 
 @admin.command("letters")

@@ -18,6 +18,7 @@ from cratedig.cli import (
     catalogue,
     collections,
     correcting,
+    cutting,
     downloads,
     exporting,
     hiding,
@@ -25,6 +26,7 @@ from cratedig.cli import (
     maps,
     marking,
     processing,
+    recommending,
     searching,
     similarity,
     syncing,
@@ -52,8 +54,10 @@ _COMMANDS: tuple[Callable[..., None], ...] = (
     catalogue.ls,
     searching.search,
     searching.searches,
+    searching.descriptors,
     similarity.similar,
     similarity.duplicates,
+    recommending.recommend,
     catalogue.show,
     catalogue.edit,
     downloads.get,
@@ -101,6 +105,7 @@ def options(
 app.add_typer(importing.pack, name="pack")
 app.add_typer(teaching.tag, name="tag")
 app.add_typer(collections.collection, name="collection")
+app.add_typer(cutting.cuts, name="cuts")
 app.add_typer(maps.maps, name="map")
 app.add_typer(processing.pipelines, name="pipelines")
 app.add_typer(accounts.account, name="account")

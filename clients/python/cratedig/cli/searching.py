@@ -1,6 +1,7 @@
-"""`search` and `searches`."""
+"""`search`, `searches` and `descriptors`."""
 
-from typing import Annotated, cast
+from pathlib import Path
+from typing import Annotated, cast, get_args
 
 import typer
 
@@ -12,10 +13,12 @@ from cratedig.cli.output import (
     check_choice,
     format_length,
     print_json,
+    print_line,
     print_note,
     print_table,
 )
 
+FORMATS = get_args(types.DescriptorFormat)
 MAX_SHOWN_TAGS = 4
 MAX_SHOWN_COUNTS = 6
 """Values of a facet that are shown, the most frequent ones."""
@@ -123,6 +126,25 @@ def searches(
         print_table(("NAME", "NEW", "TOTAL", "", "SEARCH"), rows)
     else:
         print_note("No saved searches yet. Save one: cratedig search TEXT --save NAME")
+
+
+def descriptors(
+    file: Annotated[Path, typer.Argument(help="File to write: FILE.parquet or FILE.npz.")],
+    text: Annotated[str, typer.Argument(help="Words and filters, as those of `search`.")] = "",
+    vectors: Annotated[bool, typer.Option(help="Add the vectors of sounds.")] = True,
+    json: AsJson = False,
+) -> None:
+    """Write all that is known and measured of every item of a search into one file."""
+    format_ = file.suffix.removeprefix(".").lower()
+    check_choice(format_, FORMATS, "FILE")
+    with Client() as client:
+        chosen = cast(types.DescriptorFormat, format_)
+        client.search.descriptors(file, text, format=chosen, vectors=vectors)
+    size = file.stat().st_size
+    if json:
+        print_json({"path": str(file), "size": size})
+    else:
+        print_line(f"{file}  {size / 1e6:.1f} MB")
 
 
 def _find(client: Client, name: str) -> types.SavedSearch:

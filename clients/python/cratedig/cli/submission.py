@@ -58,44 +58,53 @@ class Submission:
         return steps
 
 
-def start(
-    client: Client, item: types.Item, submission: Submission, *, wait: bool
-) -> types.Job | types.Run:
-    """Start a pipeline or a task on an item; with `wait`, return it as it ended.
+class Starter:
+    """Starts one pipeline or task on items.
 
     Raises
     ------
     LookupFailedError
         There is no such pipeline or task.
-    CratedigError, typer.BadParameter
+    typer.BadParameter
+        Parameters of a pipeline name no step.
     """
-    spec = submission.what
-    pipelines = {pipeline.spec.name for pipeline in client.pipelines.list()}
-    tasks = {task.name for task in client.tasks.list() if task.offered}
-    # A task and a pipeline may have one name. Parameters without a step are those of the task.
-    is_pipeline = isinstance(spec, dict) or (
-        spec in pipelines and (spec not in tasks or all("." in path for path in submission.params))
-    )
-    if is_pipeline:
-        run = client.runs.create(
-            item.id,
-            spec,
-            params=submission.params_by_step(),
-            priority=submission.priority,
-            force=submission.force,
+
+    def __init__(self, client: Client, submission: Submission) -> None:
+        spec = submission.what
+        pipelines = {pipeline.spec.name for pipeline in client.pipelines.list()}
+        tasks = {task.name for task in client.tasks.list() if task.offered}
+        # A task and a pipeline may have one name. Parameters without a step are those of the task.
+        self._is_pipeline = isinstance(spec, dict) or (
+            spec in pipelines
+            and (spec not in tasks or all("." in path for path in submission.params))
         )
-        return follow_run(client, run.id, item.name) if wait else run
-    if spec not in tasks:
-        known = ", ".join(sorted(pipelines | tasks))
-        raise LookupFailedError(f"There is no pipeline or task {spec!r}. Choose from {known}.")
-    job = client.jobs.create(
-        item.id,
-        str(spec),
-        params=submission.params,
-        priority=submission.priority,
-        force=submission.force,
-    )
-    return follow_job(client, job.id, f"{spec} of {item.name}") if wait else client.jobs.get(job.id)
+        if not self._is_pipeline and spec not in tasks:
+            known = ", ".join(sorted(pipelines | tasks))
+            raise LookupFailedError(f"There is no pipeline or task {spec!r}. Choose from {known}.")
+        self._client = client
+        self._submission = submission
+        self._params = submission.params_by_step() if self._is_pipeline else submission.params
+
+    def start(self, item: str) -> types.Job | types.Run:
+        """Start it on an item; return the job or run as it is now."""
+        create = self._client.runs.create if self._is_pipeline else self._client.jobs.create
+        return create(
+            item,
+            cast(Any, self._submission.what),
+            params=self._params,
+            priority=self._submission.priority,
+            force=self._submission.force,
+        )
+
+    def look(self, work: types.Job | types.Run) -> types.Job | types.Run:
+        """Return what was started as it is now; a waiting job has its place in the queue."""
+        return work if isinstance(work, types.Run) else self._client.jobs.get(work.id)
+
+    def follow(self, work: types.Job | types.Run, name: str) -> types.Job | types.Run:
+        """Wait for what was started on the item with this name; return it as it ended."""
+        if isinstance(work, types.Run):
+            return follow_run(self._client, work.id, name)
+        return follow_job(self._client, work.id, f"{work.task} of {name}")
 
 
 def _parse_param(text: str) -> tuple[str, Any]:

@@ -9,6 +9,7 @@ import typer
 from cratedig import Client, CratedigError, JobFailedError, types
 from cratedig.cli.errors import RejectedError, exit_code
 from cratedig.cli.following import follow_job, print_work
+from cratedig.cli.multitracks import parse_parts, upload_multitrack
 from cratedig.cli.output import (
     AsJson,
     check_choice,
@@ -18,7 +19,7 @@ from cratedig.cli.output import (
     print_note,
     progress_bars,
 )
-from cratedig.cli.submission import Params, Priority, Submission, start
+from cratedig.cli.submission import Params, Priority, Starter, Submission
 from cratedig.cli.tags import summary
 
 EXTENSIONS = frozenset(
@@ -31,10 +32,17 @@ STEMS = get_args(types.Stem)
 
 
 def upload(
-    paths: Annotated[list[Path], typer.Argument(exists=True, help="Files or folders.")],
+    paths: Annotated[
+        list[str],
+        typer.Argument(help="Files or folders; with --multitrack STEM=FILE of each stem."),
+    ],
     kind: Annotated[str | None, typer.Option(help=f"What they are: {', '.join(KINDS)}.")] = None,
     stem: Annotated[
         str | None, typer.Option(help=f"The part of a song they hold: {', '.join(STEMS)}.")
+    ] = None,
+    multitrack: Annotated[
+        str | None,
+        typer.Option(metavar="NAME", help="Make one song of your own stems, with this name."),
     ] = None,
     run: Annotated[str | None, typer.Option(help="A pipeline or a task to run on each.")] = None,
     param: Params = None,
@@ -46,7 +54,10 @@ def upload(
     check_choice(kind, KINDS, "--kind")
     check_choice(stem, STEMS, "--stem")
     submission = Submission.parse(run, param, priority, force=False) if run is not None else None
-    files = [file for path in paths for file in _audio_files(path)]
+    if multitrack is not None:
+        _upload_song(multitrack, paths, submission, wait=wait, json=json)
+        return
+    files = [file for path in paths for file in _audio_files(_existing(path))]
     if not files:
         text = f"No audio files in these folders. Looked for {', '.join(sorted(EXTENSIONS))}."
         raise typer.BadParameter(text, param_hint="PATHS")
@@ -74,6 +85,31 @@ def upload(
         raise CratedigError(f"{failed} of {len(files)} files failed. The lines above say why.")
 
 
+def _upload_song(
+    name: str, paths: list[str], submission: Submission | None, *, wait: bool, json: bool
+) -> None:
+    """Upload the stems of a song, and print the song."""
+    parts = parse_parts(paths)
+    with Client() as client:
+
+        def upload_part(path: Path, stem: types.Stem) -> types.Upload:
+            return _upload(client, path, "stem", stem, wait=True)
+
+        item = upload_multitrack(client, name, parts, upload_part)
+        if not json:
+            print_line(f"{item.id}  {item.state:<9} {item.name}")
+        started = _start(client, item, submission, wait=wait, json=json)
+    if json:
+        print_json({**item.model_dump(mode="json"), "started": started})
+
+
+def _existing(name: str) -> Path:
+    path = Path(name)
+    if not path.exists():
+        raise typer.BadParameter(f"Path {name!r} does not exist.", param_hint="PATHS")
+    return path
+
+
 def _finish(
     client: Client,
     uploaded: types.Upload,
@@ -90,10 +126,22 @@ def _finish(
     job = follow_job(client, tagging, f"tagging of {item.name}") if tagging else None
     if job is not None and job.result and not json:
         print_line(f"  {summary(job.result)}")
-    started = start(client, item, submission, wait=wait) if submission is not None else None
-    if started is not None and not json:
-        print_work(started)
+    started = _start(client, item, submission, wait=wait, json=json)
     return {**item.model_dump(mode="json"), "tagging": job, "started": started}
+
+
+def _start(
+    client: Client, item: types.Item, submission: Submission | None, *, wait: bool, json: bool
+) -> types.Job | types.Run | None:
+    """Start what is to run on an item, print it, and return it."""
+    if submission is None:
+        return None
+    starter = Starter(client, submission)
+    work = starter.start(item.id)
+    started = starter.follow(work, item.name) if wait else starter.look(work)
+    if not json:
+        print_work(started)
+    return started
 
 
 def _audio_files(path: Path) -> Iterator[Path]:

@@ -1,11 +1,12 @@
 """`run`, `jobs`, `runs`, `watch`, `cancel`, `retry`."""
 
+import time
 from itertools import islice
 from typing import Annotated, Any, cast, get_args
 
 import typer
 
-from cratedig import Client, JobFailedError, types
+from cratedig import Client, JobFailedError, RateLimitError, types
 from cratedig.cli.errors import LookupFailedError
 from cratedig.cli.following import describe, follow_job, print_work
 from cratedig.cli.lookup import find, find_item, find_work
@@ -17,27 +18,44 @@ from cratedig.cli.output import (
     print_note,
     print_table,
 )
-from cratedig.cli.submission import Params, Priority, Submission, start
+from cratedig.cli.submission import Params, Priority, Starter, Submission
 
+_QUEUE_PAUSE = 5.0
+"""Seconds between tries while the queue of the account is full."""
 JOB_STATES = get_args(types.JobState)
 RUN_STATES = get_args(types.RunState)
 
 
 def run(
     what: Annotated[str, typer.Argument(help="A pipeline, a task, or a JSON file of a pipeline.")],
-    items: Annotated[list[str], typer.Argument(help="Ids or names of items.")],
+    items: Annotated[list[str] | None, typer.Argument(help="Ids or names of items.")] = None,
+    search: Annotated[
+        str | None,
+        typer.Option(help="All items that this search finds; for many, so it does not wait."),
+    ] = None,
     param: Params = None,
     priority: Priority = "interactive",
     force: Annotated[bool, typer.Option(help="Run again even if a result exists.")] = False,
     wait: Annotated[bool, typer.Option(help="Wait for the result.")] = True,
     json: AsJson = False,
 ) -> None:
-    """Run a pipeline or one task on items."""
+    """Run a pipeline or one task on items.
+
+    With --search, items whose result of the present version exists are left out: after an
+    interruption, or once tagging has new weights, the same command does what is missing.
+    """
     submission = Submission.parse(what, param, priority, force=force)
+    if search is not None and not items:
+        _run_found(search, submission, json=json)
+        return
+    if not items or search is not None:
+        raise typer.BadParameter("Name items, or a search with --search.")
     done: list[types.Job | types.Run] = []
     with Client() as client:
+        starter = Starter(client, submission)
         for item in [find_item(client, name) for name in items]:
-            done.append(start(client, item, submission, wait=wait))
+            work = starter.start(item.id)
+            done.append(starter.follow(work, item.name) if wait else starter.look(work))
             if not json:
                 print_work(done[-1])
     if json:
@@ -45,6 +63,32 @@ def run(
     for work in done:
         if work.state == "failed":
             raise JobFailedError(work.id, "failed", "failed", "every step of the run failed")
+
+
+def _run_found(search: str, submission: Submission, *, json: bool) -> None:
+    """Start work on all items of a search, and print how much there is to do."""
+    started, existing = 0, 0
+    with Client() as client:
+        starter = Starter(client, submission)
+        for hit in client.search.list(search, page_size=200):
+            work = _start_when_admitted(starter, hit.item.id)
+            started += work.state in ("queued", "running")
+            existing += work.state == "succeeded"
+    if json:
+        print_json({"started": started, "existing": existing})
+    else:
+        print_line(f"{started} started, {existing} have a result already")
+        print_note("`cratedig jobs` and `cratedig runs` show how they go on.")
+
+
+def _start_when_admitted(starter: Starter, item: str) -> types.Job | types.Run:
+    """Start work on an item, once the account's queue has room."""
+    while True:
+        try:
+            return starter.start(item)
+        except RateLimitError as error:
+            print_note(f"{error} Waiting …")
+            time.sleep(error.retry_after or _QUEUE_PAUSE)
 
 
 def jobs(

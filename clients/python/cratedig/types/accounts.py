@@ -21,6 +21,8 @@ class Account(Answer):
     admin: bool
     created: datetime
     has_password: bool = True
+    provider: str | None = None
+    """The OpenID Connect provider that the account signs in with."""
 
 
 class Session(Answer):
@@ -31,6 +33,44 @@ class Session(Answer):
     refresh_token: str
     expires_in: int
     token_type: str = "Bearer"  # noqa: S105
+
+
+class SignInProvider(Answer):
+    """An OpenID Connect provider that people can sign in with."""
+
+    id: str
+    name: str
+
+
+class SignInOptions(Answer):
+    """How people can sign in to a server: with passwords, and with which providers."""
+
+    passwords: bool
+    providers: tuple[SignInProvider, ...]
+
+
+class DeviceAuthorization(Answer):
+    """A device code: the user opens `verification_uri` and enters `user_code` there."""
+
+    device_code: str
+    user_code: str
+    verification_uri: str
+    verification_uri_complete: str | None = None
+    expires_in: int
+    interval: int
+
+
+class DeviceSession(Answer):
+    """How far a sign-in with a device code is; `tokens` is set once it is `complete`."""
+
+    status: Literal["pending", "slow_down", "complete"]
+    tokens: Session | None = None
+
+
+class LoggedOut(Answer):
+    """All sessions have ended; `url` is where the provider's own session ends, if it does."""
+
+    url: str | None = None
 
 
 class ApiKey(Answer):

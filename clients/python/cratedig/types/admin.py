@@ -1,10 +1,11 @@
 """What administrators see and change: workers, queues, storage, models, accounts, audit log."""
 
 from datetime import datetime
-from typing import TypedDict
+from typing import Literal, TypedDict
 
 from cratedig.types.accounts import Account
 from cratedig.types.base import Answer
+from cratedig.types.work import Reason
 
 
 class Worker(Answer):
@@ -46,6 +47,27 @@ class TaskQueue(Answer):
     slots: int
     median_run: float | None = None
     oldest: OldestJob | None = None
+
+
+AdminJobState = Literal["queued", "running", "failed"]
+"""The states by which administrators list jobs; failed ones are those of the last day."""
+
+
+class AdminJob(Answer):
+    """A job of any account, without what it works on."""
+
+    id: str
+    account: str
+    task: str
+    state: str
+    priority: str
+    attempt: int
+    crashes: int
+    worker: str | None = None
+    queued: datetime
+    started: datetime | None = None
+    finished: datetime | None = None
+    reason: Reason | None = None
 
 
 class DeadLetter(Answer):

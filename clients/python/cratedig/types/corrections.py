@@ -21,6 +21,14 @@ CorrectionField = Literal[
     "notes-guitar",
     "notes-piano",
     "notes-accompaniment",
+    "cuts",
+    "cuts-drums",
+    "cuts-bass",
+    "cuts-other",
+    "cuts-vocals",
+    "cuts-guitar",
+    "cuts-piano",
+    "cuts-accompaniment",
 ]
 """What can be corrected; `class`, `tempo` and `key` hold one value, all others are lanes."""
 

@@ -24,6 +24,8 @@ SoundClass = Literal[
     "unknown",
 ]
 """The musical class of a sample."""
+DescriptorFormat = Literal["parquet", "npz"]
+"""The format of a file of descriptors."""
 
 
 class SearchTag(Answer):
@@ -64,6 +66,7 @@ class SearchHit(Answer):
     rating: int | None = None
     licence: str | None = None
     tags: tuple[SearchTag, ...] = ()
+    distance: float | None = None
 
 
 class FacetCount(Answer):

@@ -99,7 +99,7 @@ export function filterChips(
       ? null
       : {
           id: "like",
-          text: `Like ${names.like ?? "one sound"}`,
+          text: `Sounds like ${names.like ?? "one sound"}`,
           without: "Whatever it sounds like",
           rest: { like: null },
         },

@@ -1,6 +1,7 @@
 /** One row of the list as elements that are made once and shown for one sound after another. */
 
 import { formatLength, formatTempo, baseName } from "../parts/format";
+import { shareText } from "./dials";
 import { drawLine, drawMini, sizeCanvas, type Palette } from "./drawing";
 import { keyText } from "./musical-keys";
 import {
@@ -48,6 +49,7 @@ export class GridRow {
   readonly #key = cell("span", "cell-key", "gridcell");
   readonly #bpm = cell("span", "cell-bpm num", "gridcell");
   readonly #length = cell("span", "cell-length num", "gridcell");
+  readonly #distance = cell("span", "cell-distance num", "gridcell");
   readonly #source = cell("span", "cell-source ellipsis", "gridcell");
   readonly #starCell = cell("span", "cell-star", "gridcell");
   readonly #star = document.createElement("button");
@@ -69,7 +71,8 @@ export class GridRow {
     this.#starCell.append(this.#star);
     this.element.draggable = true;
     const cells = [this.#play, this.#name, this.#facts, this.#wave, this.#class, this.#key];
-    this.element.append(...cells, this.#bpm, this.#length, this.#source, this.#starCell);
+    this.element.append(...cells, this.#bpm, this.#length, this.#distance);
+    this.element.append(this.#source, this.#starCell);
   }
 
   /** The position that is shown. */
@@ -134,7 +137,7 @@ export class GridRow {
       // While the list is dragged along, rows without a sound follow rows without one.
       if (this.#state && !this.#state.hit) return;
       for (const each of [this.#name, this.#facts, this.#className, this.#key]) text(each, "");
-      for (const each of [this.#bpm, this.#length, this.#source]) text(each, "");
+      for (const each of [this.#bpm, this.#length, this.#distance, this.#source]) text(each, "");
       this.#dot.className = "dot hidden";
       this.#star.hidden = true;
       return;
@@ -145,6 +148,7 @@ export class GridRow {
     text(this.#key, hit.camelot ? keyText(hit.camelot) : "");
     text(this.#bpm, hit.bpm ? formatTempo(hit.bpm) : "");
     text(this.#length, hit.item.audio ? formatLength(hit.item.audio.duration) : "");
+    text(this.#distance, hit.distance == null ? "" : shareText(Math.max(0, 1 - hit.distance)));
     text(this.#source, source);
     this.#writeClass(hit);
     this.#star.hidden = false;

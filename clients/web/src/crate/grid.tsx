@@ -106,7 +106,7 @@ export function Grid({
   return (
     <div
       ref={viewport}
-      className="crate-viewport"
+      className={crate.searched.like === null ? "crate-viewport" : "crate-viewport near"}
       role="grid"
       tabIndex={0}
       aria-label="Sounds"

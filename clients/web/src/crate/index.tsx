@@ -14,6 +14,8 @@ import { filterChips } from "./filter-chips";
 import { NO_FILTERS } from "./filters";
 import { Grid, useMedia, type GridHandle } from "./grid";
 import { Inspector } from "./inspector";
+import { LikeFile } from "./like-file";
+import { useLikeName } from "./like-name";
 import { ListBar } from "./list-bar";
 import { PickDialog } from "./pick-dialog";
 import { useSwapKeys } from "./swap";
@@ -69,6 +71,7 @@ export function Crate() {
   return (
     <main className={isFolded ? "crate folded" : "crate"}>
       <h1 className="sr-only">Crate</h1>
+      <LikeFile />
       <aside className={overlay === "filters" ? "facets sheet" : "facets"} aria-label="Filters">
         {overlay === "filters" && (
           <button
@@ -130,12 +133,12 @@ function likeCurrent({ hit, setFilters }: CrateState): void {
 function useChips(crate: CrateState) {
   const collections = useQuery(collectionsQuery);
   const song = useSongName(crate.filters.source);
-  const like = useSongName(crate.filters.like);
+  const like = useLikeName(crate.filters.like);
   const collection = collections.data?.find((one) => one.id === crate.filters.collection);
   return filterChips(crate.filters, crate.pages.answer?.understood ?? [], {
     collection: collection?.name ?? null,
     song: song || null,
-    like: like || null,
+    like,
   });
 }
 

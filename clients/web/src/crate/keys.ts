@@ -20,6 +20,7 @@ export const CRATE_KEYS: readonly KeyEntry[] = [
   act("crate-hide", ["D"], "Hide"),
   act("crate-teach", ["Shift+T"], "Teach a tag with these examples"),
   act("crate-like", ["."], "Sounds like this"),
+  act("crate-like-file", ["L"], "Sounds like a file"),
   act("crate-rating-1", ["Alt+1"], "Rate 1"),
   act("crate-rating-2", ["Alt+2"], "Rate 2"),
   act("crate-rating-3", ["Alt+3"], "Rate 3"),

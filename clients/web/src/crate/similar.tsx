@@ -2,10 +2,12 @@
 
 import { useQuery } from "@tanstack/react-query";
 import { api, data } from "../data/api";
+import { ProblemError } from "../data/problem-error";
 import { useStore } from "../data/store";
 import { useKeyLabel } from "../keys/commands";
 import { baseName } from "../parts/format";
 import { audition } from "./audition";
+import { areAllDown, DialControls, dials, shareText } from "./dials";
 import { SmallWave } from "./small-wave";
 import { songNames } from "./song-names";
 import { nameWithoutSong } from "./texts";
@@ -14,18 +16,24 @@ const SHOWN = 6;
 
 export function Similar({ item, onAll }: { item: string; onAll: () => void }) {
   const cap = useKeyLabel("crate-like");
+  const values = useStore(dials);
+  const areDown = areAllDown(values);
   const similar = useQuery({
-    queryKey: ["crate", "similar", item],
+    queryKey: ["crate", "similar", item, values],
     queryFn: ({ signal }) =>
       data(
         api.GET("/v1/items/{item}/similar", {
-          params: { path: { item }, query: { limit: SHOWN } },
+          params: { path: { item }, query: { limit: SHOWN, ...values } },
           signal,
         }),
       ),
+    enabled: !areDown,
+    // While a dial moves, the neighbours of before stay.
+    placeholderData: (before, query) => (query?.queryKey[2] === item ? before : undefined),
+    retry: false,
   });
   useStore(songNames.version);
-  const sounds = similar.data?.items ?? [];
+  const sounds = areDown || similar.error ? [] : (similar.data?.items ?? []);
   const isMissing = (similar.data?.missing ?? []).length > 0;
   return (
     <section>
@@ -35,6 +43,15 @@ export function Similar({ item, onAll }: { item: string; onAll: () => void }) {
           List all {cap !== undefined && <span className="kbd">{cap}</span>}
         </button>
       </h3>
+      <DialControls />
+      {areDown && <p className="fg2">Turn a dial up to compare sounds.</p>}
+      {similar.error && !areDown && (
+        <p className="fg2">
+          {similar.error instanceof ProblemError
+            ? similar.error.message
+            : "Neighbours are not there just now."}
+        </p>
+      )}
       {isMissing && (
         <p className="fg2">This sound is being listened to; neighbours appear in a moment.</p>
       )}
@@ -51,9 +68,7 @@ export function Similar({ item, onAll }: { item: string; onAll: () => void }) {
           </span>
           <SmallWave item={hit.item.id} />
           <span className="num" title="Likeness: 1 is the same sound">
-            {Math.max(0, 1 - distance)
-              .toFixed(2)
-              .replace(/^0/, "")}
+            {shareText(Math.max(0, 1 - distance))}
           </span>
         </button>
       ))}

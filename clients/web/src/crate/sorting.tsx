@@ -17,6 +17,7 @@ const COLUMNS: readonly Column[] = [
   { className: "cell-key", label: "Key" },
   { className: "cell-bpm num", label: "BPM", sort: "bpm" },
   { className: "cell-length num", label: "Length", sort: "duration" },
+  { className: "cell-distance num", label: "Alike" },
   { className: "cell-source", label: "From" },
   { className: "cell-star", label: "Favourite" },
 ];

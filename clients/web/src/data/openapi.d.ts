@@ -205,6 +205,28 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/v1/admin/jobs": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Jobs
+         * @description List jobs of all accounts, at most 200: waiting and running ones the oldest first.
+         *
+         *     Failed ones are those of the last day, the newest first.
+         */
+        get: operations["get_admin_jobs"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/v1/admin/models": {
         parameters: {
             query?: never;
@@ -1053,6 +1075,59 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/v1/items/{item}/cuts": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Get
+         * @description Return the cuts of an item or of one of its stems, with the samples made from them.
+         *
+         *     They are the user's, if there are any, and otherwise those that slicing found.
+         *     `/corrections/cuts` and `/corrections/cuts-drums` and so on hold the versions.
+         */
+        get: operations["get_items_by_item_cuts"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        /**
+         * Patch
+         * @description Move, split, merge, delete and add cuts: all edits are made, or none.
+         *
+         *     They make a version, which `/corrections/{field}/versions` can restore. Samples of deleted
+         *     cuts are hidden, unless their user marked them, and come back with their cuts. Other samples
+         *     stay as they are until the cuts are rendered.
+         */
+        patch: operations["patch_items_by_item_cuts"];
+        trace?: never;
+    };
+    "/v1/items/{item}/cuts/render": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Render
+         * @description Make the samples of the user's cuts, without detecting anything, and tag them.
+         *
+         *     A sample whose cut was moved keeps its id, marks and collections, and gets the new audio.
+         */
+        post: operations["post_items_by_item_cuts_render"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/v1/items/{item}/favourite": {
         parameters: {
             query?: never;
@@ -1394,6 +1469,29 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/v1/multitracks": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Create
+         * @description Make a song of uploaded stems. Its mix is their sum, which a job makes.
+         *
+         *     Pipelines use these stems in place of separated ones. The items become parts of the song:
+         *     they are listed with it, and deleted with it.
+         */
+        post: operations["post_multitracks"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/v1/pipelines": {
         parameters: {
             query?: never;
@@ -1441,6 +1539,104 @@ export interface paths {
          * @description Delete a stored pipeline; its runs and their results stay.
          */
         delete: operations["delete_pipelines_by_name"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/query-sounds": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Create
+         * @description Make a query sound of an open upload: a sound to search by that is not kept.
+         *
+         *     It has at most 30 s and 32 MiB, becomes no item, takes no storage and is removed within the
+         *     hour. An account has at most 20; the oldest is removed when another is added. A repeated
+         *     request returns the same query sound.
+         */
+        post: operations["post_query_sounds"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/query-sounds/{sound}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Get
+         * @description Return a query sound; search by it once it is `ready`.
+         */
+        get: operations["get_query_sounds_by_sound"];
+        put?: never;
+        post?: never;
+        /**
+         * Delete
+         * @description Remove a query sound before it expires.
+         */
+        delete: operations["delete_query_sounds_by_sound"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/recommendations": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * List
+         * @description Recommend items that fit what you like, each with the reason, varied.
+         *
+         *     They are computed when your taste or your sounds change, and not by this request: the first
+         *     one for a collection answers with the state `computing`, and `recommendations.updated`
+         *     follows. Filters choose among the 500 that fit best.
+         */
+        get: operations["get_recommendations"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/recommendations/{item}/dismiss": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Dismiss
+         * @description Never recommend an item again, neither for your account nor for a collection.
+         *
+         *     A repeated request changes nothing.
+         */
+        post: operations["post_recommendations_by_item_dismiss"];
+        /**
+         * Undo Dismissal
+         * @description Let an item that you dismissed be recommended again.
+         */
+        delete: operations["delete_recommendations_by_item_dismiss"];
         options?: never;
         head?: never;
         patch?: never;
@@ -1611,6 +1807,30 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/v1/search/descriptors": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Descriptors
+         * @description Return what is known and measured of every item that a search finds, as one file.
+         *
+         *     It has a row for each item in the order in which they were added, with its vector and the
+         *     version of what made the vector. Text columns, units and the search are in the file's
+         *     manifest.
+         */
+        get: operations["get_search_descriptors"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/v1/search/similar": {
         parameters: {
             query?: never;
@@ -1622,9 +1842,10 @@ export interface paths {
         put?: never;
         /**
          * Search
-         * @description Return the items that sound most like several items together.
+         * @description Return the items that sound most like several items or query sounds together.
          *
-         *     Each item counts with its weight; a negative weight subtracts its sound.
+         *     Each counts with its weight; a negative weight subtracts its sound. `dials` say how much
+         *     each aspect counts in the distance.
          */
         post: operations["post_search_similar"];
         delete?: never;
@@ -1654,6 +1875,26 @@ export interface paths {
          * @description Log out everywhere: end every session of the account at once.
          */
         delete: operations["delete_sessions"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/sessions/logout": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Log Out
+         * @description Log out everywhere, and return the address at which the provider's own session ends.
+         */
+        post: operations["post_sessions_logout"];
+        delete?: never;
         options?: never;
         head?: never;
         patch?: never;
@@ -1723,6 +1964,69 @@ export interface paths {
          *     A repeated request changes nothing.
          */
         post: operations["post_shared"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/sign-in": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Show Options
+         * @description Return how people can sign in to this server: passwords, and OpenID Connect providers.
+         */
+        get: operations["get_sign_in"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/sign-in/{provider}/device": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Start Device
+         * @description Begin to sign in with a device code, for programs without a browser (RFC 8628).
+         *
+         *     Show the user `user_code` and `verification_uri`, then ask for the session every `interval`
+         *     seconds.
+         */
+        post: operations["post_sign_in_by_provider_device"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/sign-in/{provider}/device/session": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Poll Device
+         * @description Return the session of a device code once the user has signed in.
+         */
+        post: operations["post_sign_in_by_provider_device_session"];
         delete?: never;
         options?: never;
         head?: never;
@@ -2128,7 +2432,7 @@ export interface components {
             /**
              * Has Password
              * @description False for an account that was created on the server's own machine: its owner logs in with
-             *     one-time codes until a password is set, with `current` empty.
+             *     one-time codes until a password is set, with `current` empty. False too if `provider` is set.
              * @default true
              */
             has_password?: boolean;
@@ -2136,6 +2440,12 @@ export interface components {
             id: string;
             /** Name */
             name: string;
+            /**
+             * Provider
+             * @description Name of the OpenID Connect provider that the account signs in with; its password is there.
+             *     Only `GET /v1/account` says so.
+             */
+            provider?: string | null;
         };
         /**
          * AccountChange
@@ -2212,6 +2522,27 @@ export interface components {
             uploads: number;
         };
         /**
+         * AddCut
+         * @description Add a cut, which gets a number of its own.
+         */
+        AddCut: {
+            /** Bars */
+            bars?: (1 | 2 | 4) | null;
+            /** Bpm */
+            bpm?: number | null;
+            /**
+             * @description discriminator enum property added by openapi-typescript
+             * @enum {string}
+             */
+            do: "add";
+            /** End */
+            end: number;
+            /** @default one_shot */
+            kind?: components["schemas"]["SliceKind"];
+            /** Start */
+            start: number;
+        };
+        /**
          * AdminAccount
          * @description An account as administrators see it.
          */
@@ -2233,7 +2564,7 @@ export interface components {
             /**
              * Has Password
              * @description False for an account that was created on the server's own machine: its owner logs in with
-             *     one-time codes until a password is set, with `current` empty.
+             *     one-time codes until a password is set, with `current` empty. False too if `provider` is set.
              * @default true
              */
             has_password?: boolean;
@@ -2254,6 +2585,12 @@ export interface components {
             /** Name */
             name: string;
             /**
+             * Provider
+             * @description Name of the OpenID Connect provider that the account signs in with; its password is there.
+             *     Only `GET /v1/account` says so.
+             */
+            provider?: string | null;
+            /**
              * Quota
              * @description Its own limit; null if the server's default applies.
              */
@@ -2264,6 +2601,51 @@ export interface components {
              */
             stored?: number | null;
         };
+        /**
+         * AdminJob
+         * @description A job of any account, without what it works on.
+         */
+        AdminJob: {
+            /** Account */
+            account: string;
+            /**
+             * Attempt
+             * @description Claims so far that were not given back.
+             */
+            attempt: number;
+            /**
+             * Crashes
+             * @description How often it ended the process that ran it.
+             */
+            crashes: number;
+            /** Finished */
+            finished?: string | null;
+            /** Id */
+            id: string;
+            priority: components["schemas"]["Priority"];
+            /**
+             * Queued
+             * Format: date-time
+             */
+            queued: string;
+            /** @description Why it failed. */
+            reason?: components["schemas"]["Reason"] | null;
+            /** Started */
+            started?: string | null;
+            state: components["schemas"]["AdminJobState"];
+            task: components["schemas"]["TaskName"];
+            /**
+             * Worker
+             * @description Who runs it, or ran it last.
+             */
+            worker?: string | null;
+        };
+        /**
+         * AdminJobState
+         * @description The states by which administrators list jobs.
+         * @enum {string}
+         */
+        AdminJobState: "queued" | "running" | "failed";
         /**
          * AnsweredItem
          * @description An item with the owner's answer.
@@ -2368,7 +2750,7 @@ export interface components {
          * @description What an entry of the audit log records.
          * @enum {string}
          */
-        AuditAction: "account.created" | "account.deleted" | "account.disabled" | "account.enabled" | "admin.granted" | "admin.revoked" | "admin.read" | "dead_letter.replayed" | "invitation.created" | "invitation.revoked" | "item.deleted" | "key.created" | "key.deleted" | "one_time_link.created" | "password.changed" | "password.cleared" | "quota.changed" | "sign_in.succeeded" | "sign_in.failed" | "sign_out" | "token.reused";
+        AuditAction: "account.created" | "account.deleted" | "account.disabled" | "account.enabled" | "admin.granted" | "admin.revoked" | "admin.read" | "dead_letter.replayed" | "identity.linked" | "invitation.created" | "invitation.revoked" | "item.deleted" | "key.created" | "key.deleted" | "one_time_link.created" | "password.changed" | "password.cleared" | "quota.changed" | "sign_in.succeeded" | "sign_in.failed" | "sign_out" | "token.reused";
         /**
          * AuditEntry
          * @description One entry of the audit log: who did what, when and from where; it never holds a secret.
@@ -2405,7 +2787,7 @@ export interface components {
             at: string;
             /**
              * Detail
-             * @description The new value, such as a quota in bytes.
+             * @description The new value, such as a quota in bytes, or the OpenID Connect provider of a sign-in.
              * @default
              */
             detail?: string;
@@ -2740,7 +3122,7 @@ export interface components {
          * @description What can be corrected. A lane is replaced as a whole.
          * @enum {string}
          */
-        CorrectionField: "class" | "tempo" | "key" | "chords" | "sections" | "beats" | "words" | "notes" | "notes-drums" | "notes-bass" | "notes-other" | "notes-vocals" | "notes-guitar" | "notes-piano" | "notes-accompaniment";
+        CorrectionField: "class" | "tempo" | "key" | "chords" | "sections" | "beats" | "words" | "notes" | "notes-drums" | "notes-bass" | "notes-other" | "notes-vocals" | "notes-guitar" | "notes-piano" | "notes-accompaniment" | "cuts" | "cuts-drums" | "cuts-bass" | "cuts-other" | "cuts-vocals" | "cuts-guitar" | "cuts-piano" | "cuts-accompaniment";
         /**
          * CorrectionVersion
          * @description One version of a correction; the newest counts.
@@ -2795,6 +3177,112 @@ export interface components {
          */
         CustomTagSource: "user";
         /**
+         * CutAuthor
+         * @description Whose cuts count.
+         * @enum {string}
+         */
+        CutAuthor: "machine" | "user";
+        /**
+         * CutList
+         * @description The cuts of an item or of one of its stems, in the order of their starts.
+         */
+        CutList: {
+            by: components["schemas"]["CutAuthor"];
+            /** Items */
+            items: components["schemas"]["CutState"][];
+            /** Sample Rate */
+            sample_rate: number;
+            /**
+             * Samples
+             * @description Length of the recording.
+             */
+            samples: number;
+            /** @description Null for the item itself. */
+            stem: components["schemas"]["Stem"] | null;
+            /**
+             * To Render
+             * @description Stored cuts without a sample of the same boundaries.
+             */
+            to_render: number;
+            /**
+             * Version
+             * @description Number of the newest version; 0 if the user never changed the list. Edits name it.
+             */
+            version: number;
+        };
+        /**
+         * CutState
+         * @description A cut, and whether its sample is up to date.
+         */
+        CutState: {
+            /**
+             * Bars
+             * @description Loops only: length in bars.
+             */
+            bars?: (1 | 2 | 4) | null;
+            /**
+             * Bpm
+             * @description Loops only: the tempo at which the loop is whole bars long.
+             */
+            bpm?: number | null;
+            /**
+             * End
+             * @description One past its last sample.
+             */
+            end: number;
+            /** @default one_shot */
+            kind?: components["schemas"]["SliceKind"];
+            /** Number */
+            number: number;
+            /**
+             * Onset
+             * @description Where the sound begins; null if it is to be found when the cut is rendered.
+             */
+            onset?: number | null;
+            /**
+             * Rendered
+             * @description Whether its sample exists with these boundaries; false for one that is not stored.
+             */
+            rendered: boolean;
+            /**
+             * Sample
+             * @description The sample that was made from it; rendering gives that sample the new boundaries.
+             */
+            sample?: string | null;
+            /**
+             * Start
+             * @description Its first sample.
+             */
+            start: number;
+            /**
+             * Stored
+             * @description Whether it becomes a sample; the list names the other cuts too, as MIDI of drums needs
+             *     them.
+             * @default true
+             */
+            stored?: boolean;
+            /**
+             * Strength
+             * @description Strength of the onset: about 1 for the main hits of the recording.
+             * @default 1
+             */
+            strength?: number;
+        };
+        /**
+         * CutsPatch
+         * @description Request body to edit a list of cuts; all of its edits are made, or none.
+         */
+        CutsPatch: {
+            /** Edits */
+            edits: (components["schemas"]["MoveCut"] | components["schemas"]["SplitCut"] | components["schemas"]["MergeCuts"] | components["schemas"]["DeleteCut"] | components["schemas"]["AddCut"] | components["schemas"]["ResetCuts"])[];
+            /**
+             * Version
+             * @description The version that the edits are meant for, as `GET` returns it. If the list has changed since
+             *     then the edits are refused, so a repeated request changes nothing.
+             */
+            version: number;
+        };
+        /**
          * DeadLetter
          * @description A record that no consumer could decode or handle, or a note to operators.
          */
@@ -2830,6 +3318,79 @@ export interface components {
              */
             topic: string;
         };
+        /**
+         * DeleteCut
+         * @description Delete a cut. Its sample is hidden, and can be restored for 30 days; a sample that its user
+         *     marked stays.
+         */
+        DeleteCut: {
+            /** Cut */
+            cut: number;
+            /**
+             * @description discriminator enum property added by openapi-typescript
+             * @enum {string}
+             */
+            do: "delete";
+        };
+        /**
+         * DescriptorFormat
+         * @description The format of a file of descriptors.
+         * @enum {string}
+         */
+        DescriptorFormat: "parquet" | "npz";
+        /**
+         * DeviceAuthorization
+         * @description A device code of a provider: the user opens the address, and enters the user code there.
+         */
+        DeviceAuthorization: {
+            /**
+             * Device Code
+             * @description The secret to ask for the session with.
+             */
+            device_code: string;
+            /**
+             * Expires In
+             * @description Seconds until the codes expire.
+             */
+            expires_in: number;
+            /**
+             * Interval
+             * @description Minimum seconds between two requests for the session.
+             */
+            interval: number;
+            /** User Code */
+            user_code: string;
+            /** Verification Uri */
+            verification_uri: string;
+            /**
+             * Verification Uri Complete
+             * @description The address with the user code in it, if the provider has one.
+             */
+            verification_uri_complete?: string | null;
+        };
+        /**
+         * DeviceCode
+         * @description Request body to ask for the session of a device code.
+         */
+        DeviceCode: {
+            /** Device Code */
+            device_code: string;
+        };
+        /**
+         * DeviceSession
+         * @description The session of a device code.
+         */
+        DeviceSession: {
+            status: components["schemas"]["DeviceStatus"];
+            /** @description Set once the status is `complete`. */
+            tokens?: components["schemas"]["TokenPair"] | null;
+        };
+        /**
+         * DeviceStatus
+         * @description How far a sign-in with a device code is.
+         * @enum {string}
+         */
+        DeviceStatus: "pending" | "slow_down" | "complete";
         /**
          * Download
          * @description A signed URL that returns an artifact's bytes.
@@ -3692,6 +4253,18 @@ export interface components {
             secret: string;
         };
         /**
+         * LoggedOut
+         * @description All sessions of the account have ended.
+         */
+        LoggedOut: {
+            /**
+             * Url
+             * @description Where the provider's own session ends, to be opened in the browser; null if the session was
+             *     not started by a provider, or the provider has no such address.
+             */
+            url?: string | null;
+        };
+        /**
          * Map
          * @description A map of sounds.
          *
@@ -3799,6 +4372,22 @@ export interface components {
          */
         MapState: "waiting" | "computing" | "ready" | "failed";
         /**
+         * MergeCuts
+         * @description Merge cuts into one, from the first start to the last end.
+         *
+         *     It keeps the number of the first, and the sample that its user marked, if there is one, or else
+         *     that of the first.
+         */
+        MergeCuts: {
+            /** Cuts */
+            cuts: number[];
+            /**
+             * @description discriminator enum property added by openapi-typescript
+             * @enum {string}
+             */
+            do: "merge";
+        };
+        /**
          * Model
          * @description Weights of one network, and the workers that have them.
          */
@@ -3838,6 +4427,75 @@ export interface components {
              * @description Workers of the last day that have these weights, at most 100.
              */
             workers: string[];
+        };
+        /**
+         * MoveCut
+         * @description Move one boundary of a cut, or both.
+         */
+        MoveCut: {
+            /** Cut */
+            cut: number;
+            /**
+             * @description discriminator enum property added by openapi-typescript
+             * @enum {string}
+             */
+            do: "move";
+            /**
+             * End
+             * @description Null to leave it where it is.
+             */
+            end?: number | null;
+            /**
+             * Start
+             * @description Null to leave it where it is.
+             */
+            start?: number | null;
+        };
+        /**
+         * Multitrack
+         * @description A song made of the user's own stems.
+         */
+        Multitrack: {
+            /**
+             * @description The song. It is ready once its mix is made; its parts are then items that were cut from
+             *     it, without a job in their lineage.
+             */
+            item: components["schemas"]["Item"];
+            /**
+             * Job
+             * @description The job that makes its mix.
+             */
+            job: string;
+        };
+        /**
+         * MultitrackCreate
+         * @description Request body to make a song of items that hold its stems.
+         *
+         *     All of them start together. Shorter ones are padded with silence at their ends, and several of
+         *     one stem are summed.
+         */
+        MultitrackCreate: {
+            /** Metadata */
+            metadata?: {
+                [key: string]: string;
+            };
+            /** Name */
+            name: string;
+            /** Parts */
+            parts: components["schemas"]["MultitrackPart"][];
+        };
+        /**
+         * MultitrackPart
+         * @description One file of a song.
+         */
+        MultitrackPart: {
+            /**
+             * Item
+             * @description An item that is ready, and that was not cut from another one.
+             */
+            item: string;
+            /** @description The part of the song that it holds; if absent, the `stem` of the item. */
+            stem?: components["schemas"]["Stem"] | null;
         };
         /**
          * NewApiKey
@@ -3972,6 +4630,13 @@ export interface components {
         Page_AdminAccount_: {
             /** Items */
             items: components["schemas"]["AdminAccount"][];
+            /** Next */
+            next?: string | null;
+        };
+        /** Page[AdminJob] */
+        Page_AdminJob_: {
+            /** Items */
+            items: components["schemas"]["AdminJob"][];
             /** Next */
             next?: string | null;
         };
@@ -4327,6 +4992,44 @@ export interface components {
             remaining: number;
         };
         /**
+         * QuerySound
+         * @description A sound that is only searched by: it is in no list, and removed within the hour.
+         */
+        QuerySound: {
+            /**
+             * Expires
+             * Format: date-time
+             */
+            expires: string;
+            /** Id */
+            id: string;
+            /** Name */
+            name: string;
+            /**
+             * Reason
+             * @description Why it failed, and what to do.
+             */
+            reason?: string | null;
+            state: components["schemas"]["QuerySoundState"];
+        };
+        /**
+         * QuerySoundCreate
+         * @description Request body to search by an uploaded file without keeping it.
+         */
+        QuerySoundCreate: {
+            /**
+             * Upload
+             * @description An open upload, all parts of which were sent; it is completed by this request.
+             */
+            upload: string;
+        };
+        /**
+         * QuerySoundState
+         * @description The state of a query sound.
+         * @enum {string}
+         */
+        QuerySoundState: "waiting" | "ready" | "failed";
+        /**
          * QueueState
          * @description The position of a queued job in the queue of its task.
          */
@@ -4377,6 +5080,106 @@ export interface components {
              * @description Text for a person: what was wrong and what to do.
              */
             message: string;
+        };
+        /**
+         * ReasonKind
+         * @description How it is known that the caller likes the sound that a recommendation is like.
+         * @enum {string}
+         */
+        ReasonKind: "favourite" | "rating" | "export" | "tray" | "collection";
+        /**
+         * Recommendation
+         * @description An item that fits what the caller likes.
+         */
+        Recommendation: {
+            hit: components["schemas"]["SearchHit"];
+            reason: components["schemas"]["RecommendationReason"];
+        };
+        /**
+         * RecommendationReason
+         * @description Why an item is recommended: the liked sound that it is most like.
+         */
+        RecommendationReason: {
+            /**
+             * Alike
+             * @description Liked sounds within a distance of 0.3; for the kind `collection` only those of it.
+             */
+            alike: number;
+            /**
+             * Collection
+             * @description For the kind `collection`: the collection that holds the liked sound.
+             */
+            collection?: string | null;
+            /**
+             * Distance
+             * @description From the recommended item to the liked sound.
+             */
+            distance: number;
+            /**
+             * Item
+             * @description The liked sound.
+             */
+            item: string;
+            kind: components["schemas"]["ReasonKind"];
+            /**
+             * Name
+             * @description The name of the liked sound.
+             */
+            name: string;
+        };
+        /**
+         * RecommendationState
+         * @description Whether there are recommendations.
+         * @enum {string}
+         */
+        RecommendationState: "ready" | "computing" | "nothing_to_learn_from";
+        /**
+         * Recommendations
+         * @description Recommended items in the order in which to hear them: fitting, and unlike each other.
+         *
+         *     Among them are no favourites, rated or hidden items, dismissed recommendations, or items of the
+         *     collection that they are for; for the account, none of the tray or of any own collection either,
+         *     except those that imports made.
+         */
+        Recommendations: {
+            /**
+             * Advice
+             * @description What to do to get recommendations, if there is nothing to learn from.
+             */
+            advice?: string | null;
+            /** Computed At */
+            computed_at?: string | null;
+            /**
+             * Examples
+             * @description Liked sounds that they were computed from.
+             * @default 0
+             */
+            examples?: number;
+            /**
+             * Items
+             * @default []
+             */
+            items?: components["schemas"]["Recommendation"][];
+            /**
+             * Outdated
+             * @description Whether something changed since: they are being computed again.
+             * @default false
+             */
+            outdated?: boolean;
+            state: components["schemas"]["RecommendationState"];
+            /** Target */
+            target: string;
+        };
+        /**
+         * ResetCuts
+         * @description Replace the whole list by that of the machine.
+         */
+        ResetCuts: {
+            /**
+             * @description discriminator enum property added by openapi-typescript
+             * @enum {string}
+             */
+            do: "reset";
         };
         /**
          * RetryWith
@@ -4551,6 +5354,11 @@ export interface components {
             class_confidence?: number | null;
             class_source?: components["schemas"]["ClassSource"] | null;
             /**
+             * Distance
+             * @description From what `like` names, in a search with `like`.
+             */
+            distance?: number | null;
+            /**
              * Favourite
              * @default false
              */
@@ -4689,15 +5497,46 @@ export interface components {
             code: string;
         };
         /**
+         * SignInOptions
+         * @description How people can sign in to this server.
+         */
+        SignInOptions: {
+            /**
+             * Passwords
+             * @description Whether they can sign up and log in with a password.
+             */
+            passwords: boolean;
+            /** Providers */
+            providers: components["schemas"]["SignInProvider"][];
+        };
+        /**
+         * SignInProvider
+         * @description An OpenID Connect provider that people can sign in with.
+         */
+        SignInProvider: {
+            /** Id */
+            id: string;
+            /** Name */
+            name: string;
+        };
+        /**
          * SimilarSound
-         * @description An item that sounds like another.
+         * @description An item that sounds like others.
          */
         SimilarSound: {
-            /** @description Relative to the item with the largest weight. */
+            /** @description Means over the examples with positive weights, by weight. */
             aspects: components["schemas"]["SimilarityAspects"];
-            /** Distance */
+            /**
+             * Distance
+             * @description With dials, the mean that they give; otherwise the distance of the vectors.
+             */
             distance: number;
             hit: components["schemas"]["SearchHit"];
+            /**
+             * Vector Distance
+             * @description 1 − cosine of the vectors, whatever the dials are.
+             */
+            vector_distance: number;
         };
         /**
          * SimilarSounds
@@ -4708,10 +5547,15 @@ export interface components {
             items: components["schemas"]["SimilarSound"][];
             /**
              * Missing
-             * @description Items of the request that have no vector, because tagging has not described them yet.
+             * @description Items and query sounds of the request without a vector: not described yet, or silent.
              * @default []
              */
             missing?: string[];
+            /**
+             * Next
+             * @description The `cursor` of the following page.
+             */
+            next?: string | null;
         };
         /**
          * SimilarityAspects
@@ -4727,7 +5571,7 @@ export interface components {
             envelope?: number | null;
             /**
              * Loudness
-             * @description 24 dB are 1. It has no part in the distance.
+             * @description 24 dB are 1. It has no part in the distance of two vectors.
              */
             loudness?: number | null;
             /**
@@ -4736,18 +5580,61 @@ export interface components {
              */
             pitch?: number | null;
             /**
+             * Rhythm
+             * @description Tempo, where half and double the tempo count as the same: a factor of 1.41 is 1.
+             */
+            rhythm?: number | null;
+            /**
              * Timbre
              * @description Mean of brightness, where 3 octaves are 1, and noisiness, where a difference of 0.5 is 1.
              */
             timbre?: number | null;
         };
         /**
+         * SimilarityDials
+         * @description How much each aspect counts in the distance of two sounds.
+         *
+         *     The distance is the mean, by these weights, of the distance of the vectors (`timbre`) and of
+         *     the differences in `SimilarityAspects`. An aspect that is not measured of the sounds searched by
+         *     is left out; an item of which it is not measured differs by 1 in it.
+         */
+        SimilarityDials: {
+            /**
+             * Envelope
+             * @default 0
+             */
+            envelope?: number;
+            /**
+             * Loudness
+             * @default 0
+             */
+            loudness?: number;
+            /**
+             * Pitch
+             * @default 0
+             */
+            pitch?: number;
+            /**
+             * Rhythm
+             * @default 0
+             */
+            rhythm?: number;
+            /**
+             * Timbre
+             * @description The distance of the vectors, which describe timbre and its course.
+             * @default 1
+             */
+            timbre?: number;
+        };
+        /**
          * SimilarityExample
-         * @description An item that results should sound like, or should not.
+         * @description An item or query sound that results should sound like, or should not.
          */
         SimilarityExample: {
             /** Item */
-            item: string;
+            item?: string | null;
+            /** Query Sound */
+            query_sound?: string | null;
             /**
              * Weight
              * @description A negative weight subtracts the sound.
@@ -4757,11 +5644,26 @@ export interface components {
         };
         /**
          * SimilaritySearch
-         * @description A search for what sounds like several items together.
+         * @description A search for what sounds like several items or query sounds together.
          */
         SimilaritySearch: {
-            /** Items */
-            items: components["schemas"]["SimilarityExample"][];
+            /**
+             * Cursor
+             * @description `next` of the page before.
+             */
+            cursor?: string | null;
+            /**
+             * @default {
+             *       "envelope": 0,
+             *       "loudness": 0,
+             *       "pitch": 0,
+             *       "rhythm": 0,
+             *       "timbre": 1
+             *     }
+             */
+            dials?: components["schemas"]["SimilarityDials"];
+            /** Like */
+            like: components["schemas"]["SimilarityExample"][];
             /**
              * Limit
              * @default 20
@@ -4775,11 +5677,35 @@ export interface components {
             q?: string;
         };
         /**
+         * SliceKind
+         * @description The kind of a slice.
+         * @enum {string}
+         */
+        SliceKind: "one_shot" | "loop";
+        /**
          * SoundClass
          * @description The musical class of a sample.
          * @enum {string}
          */
         SoundClass: "kick" | "snare" | "clap" | "rim" | "closed_hat" | "open_hat" | "crash" | "ride" | "tom" | "percussion" | "bass" | "vocal" | "synth" | "loop" | "unknown";
+        /**
+         * SplitCut
+         * @description Split a cut in two. The first part keeps its number and sample.
+         */
+        SplitCut: {
+            /**
+             * At
+             * @description First sample of the second part.
+             */
+            at: number;
+            /** Cut */
+            cut: number;
+            /**
+             * @description discriminator enum property added by openapi-typescript
+             * @enum {string}
+             */
+            do: "split";
+        };
         /**
          * Stem
          * @description A part of a song, as separation produces it.
@@ -4915,7 +5841,7 @@ export interface components {
          * @description The kind of a subject.
          * @enum {string}
          */
-        SubjectKind: "owner" | "item" | "collection" | "corpus" | "composition";
+        SubjectKind: "owner" | "item" | "collection" | "corpus" | "composition" | "query_sound";
         /**
          * TagAnswer
          * @description Whether an item has a tag.
@@ -6116,6 +7042,43 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["DeadLetter"];
+                };
+            };
+            400: components["responses"]["Refused400"];
+            401: components["responses"]["Refused401"];
+            403: components["responses"]["Refused403"];
+            404: components["responses"]["Refused404"];
+            405: components["responses"]["Refused405"];
+            409: components["responses"]["Refused409"];
+            412: components["responses"]["Refused412"];
+            413: components["responses"]["Refused413"];
+            422: components["responses"]["Refused422"];
+            429: components["responses"]["Refused429"];
+            500: components["responses"]["Refused500"];
+            502: components["responses"]["Refused502"];
+            503: components["responses"]["Refused503"];
+        };
+    };
+    get_admin_jobs: {
+        parameters: {
+            query?: {
+                state?: components["schemas"]["AdminJobState"];
+                task?: components["schemas"]["TaskName"] | null;
+                account?: string | null;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Page_AdminJob_"];
                 };
             };
             400: components["responses"]["Refused400"];
@@ -8115,6 +9078,150 @@ export interface operations {
             503: components["responses"]["Refused503"];
         };
     };
+    get_items_by_item_cuts: {
+        parameters: {
+            query?: {
+                /** @description The stem that is cut; without it the item itself. */
+                stem?: components["schemas"]["Stem"] | null;
+            };
+            header?: never;
+            path: {
+                item: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["CutList"];
+                };
+            };
+            400: components["responses"]["Refused400"];
+            401: components["responses"]["Refused401"];
+            403: components["responses"]["Refused403"];
+            404: components["responses"]["Refused404"];
+            405: components["responses"]["Refused405"];
+            409: components["responses"]["Refused409"];
+            412: components["responses"]["Refused412"];
+            413: components["responses"]["Refused413"];
+            422: components["responses"]["Refused422"];
+            429: components["responses"]["Refused429"];
+            500: components["responses"]["Refused500"];
+            502: components["responses"]["Refused502"];
+            503: components["responses"]["Refused503"];
+        };
+    };
+    patch_items_by_item_cuts: {
+        parameters: {
+            query?: {
+                /** @description The stem that is cut; without it the item itself. */
+                stem?: components["schemas"]["Stem"] | null;
+            };
+            header?: never;
+            path: {
+                item: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                /**
+                 * @example {
+                 *       "edits": [
+                 *         {
+                 *           "cut": 3,
+                 *           "do": "move",
+                 *           "start": 44100
+                 *         },
+                 *         {
+                 *           "cut": 7,
+                 *           "do": "delete"
+                 *         }
+                 *       ],
+                 *       "version": 0
+                 *     }
+                 */
+                "application/json": components["schemas"]["CutsPatch"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["CutList"];
+                };
+            };
+            400: components["responses"]["Refused400"];
+            401: components["responses"]["Refused401"];
+            403: components["responses"]["Refused403"];
+            404: components["responses"]["Refused404"];
+            405: components["responses"]["Refused405"];
+            409: components["responses"]["Refused409"];
+            412: components["responses"]["Refused412"];
+            413: components["responses"]["Refused413"];
+            422: components["responses"]["Refused422"];
+            429: components["responses"]["Refused429"];
+            500: components["responses"]["Refused500"];
+            502: components["responses"]["Refused502"];
+            503: components["responses"]["Refused503"];
+        };
+    };
+    post_items_by_item_cuts_render: {
+        parameters: {
+            query?: {
+                /** @description The stem that is cut; without it the item itself. */
+                stem?: components["schemas"]["Stem"] | null;
+            };
+            header?: {
+                /** @description Any text of your own: the same request with the same key is done once. */
+                "Idempotency-Key"?: string | null;
+            };
+            path: {
+                item: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description All results exist already. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description Successful Response */
+            202: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Run"];
+                };
+            };
+            400: components["responses"]["Refused400"];
+            401: components["responses"]["Refused401"];
+            403: components["responses"]["Refused403"];
+            404: components["responses"]["Refused404"];
+            405: components["responses"]["Refused405"];
+            409: components["responses"]["Refused409"];
+            412: components["responses"]["Refused412"];
+            413: components["responses"]["Refused413"];
+            422: components["responses"]["Refused422"];
+            429: components["responses"]["Refused429"];
+            500: components["responses"]["Refused500"];
+            502: components["responses"]["Refused502"];
+            503: components["responses"]["Refused503"];
+        };
+    };
     put_items_by_item_favourite: {
         parameters: {
             query?: never;
@@ -8228,6 +9335,18 @@ export interface operations {
                 q?: string;
                 /** @description Results. */
                 limit?: number;
+                /** @description `next` of the page before. */
+                cursor?: string | null;
+                /** @description How much this aspect counts in the distance, 0 to 1. */
+                timbre?: number;
+                /** @description How much this aspect counts in the distance, 0 to 1. */
+                pitch?: number;
+                /** @description How much this aspect counts in the distance, 0 to 1. */
+                rhythm?: number;
+                /** @description How much this aspect counts in the distance, 0 to 1. */
+                envelope?: number;
+                /** @description How much this aspect counts in the distance, 0 to 1. */
+                loudness?: number;
             };
             header?: never;
             path: {
@@ -8946,6 +10065,57 @@ export interface operations {
             503: components["responses"]["Refused503"];
         };
     };
+    post_multitracks: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description Any text of your own: the same request with the same key is done once. */
+                "Idempotency-Key"?: string | null;
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                /**
+                 * @example {
+                 *       "name": "Night Drive",
+                 *       "parts": [
+                 *         {
+                 *           "item": "01920000-0000-7000-8000-000000000001",
+                 *           "stem": "drums"
+                 *         }
+                 *       ]
+                 *     }
+                 */
+                "application/json": components["schemas"]["MultitrackCreate"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            202: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Multitrack"];
+                };
+            };
+            400: components["responses"]["Refused400"];
+            401: components["responses"]["Refused401"];
+            403: components["responses"]["Refused403"];
+            404: components["responses"]["Refused404"];
+            405: components["responses"]["Refused405"];
+            409: components["responses"]["Refused409"];
+            412: components["responses"]["Refused412"];
+            413: components["responses"]["Refused413"];
+            422: components["responses"]["Refused422"];
+            429: components["responses"]["Refused429"];
+            500: components["responses"]["Refused500"];
+            502: components["responses"]["Refused502"];
+            503: components["responses"]["Refused503"];
+        };
+    };
     get_pipelines: {
         parameters: {
             query?: {
@@ -9161,6 +10331,228 @@ export interface operations {
             header?: never;
             path: {
                 name: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            400: components["responses"]["Refused400"];
+            401: components["responses"]["Refused401"];
+            403: components["responses"]["Refused403"];
+            404: components["responses"]["Refused404"];
+            405: components["responses"]["Refused405"];
+            409: components["responses"]["Refused409"];
+            412: components["responses"]["Refused412"];
+            413: components["responses"]["Refused413"];
+            422: components["responses"]["Refused422"];
+            429: components["responses"]["Refused429"];
+            500: components["responses"]["Refused500"];
+            502: components["responses"]["Refused502"];
+            503: components["responses"]["Refused503"];
+        };
+    };
+    post_query_sounds: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                /**
+                 * @example {
+                 *       "upload": "01920000-0000-7000-8000-000000000001"
+                 *     }
+                 */
+                "application/json": components["schemas"]["QuerySoundCreate"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            202: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["QuerySound"];
+                };
+            };
+            400: components["responses"]["Refused400"];
+            401: components["responses"]["Refused401"];
+            403: components["responses"]["Refused403"];
+            404: components["responses"]["Refused404"];
+            405: components["responses"]["Refused405"];
+            409: components["responses"]["Refused409"];
+            412: components["responses"]["Refused412"];
+            413: components["responses"]["Refused413"];
+            422: components["responses"]["Refused422"];
+            429: components["responses"]["Refused429"];
+            500: components["responses"]["Refused500"];
+            502: components["responses"]["Refused502"];
+            503: components["responses"]["Refused503"];
+        };
+    };
+    get_query_sounds_by_sound: {
+        parameters: {
+            query?: {
+                /** @description Seconds to wait until it is ready or failed. */
+                wait?: number;
+            };
+            header?: never;
+            path: {
+                sound: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["QuerySound"];
+                };
+            };
+            400: components["responses"]["Refused400"];
+            401: components["responses"]["Refused401"];
+            403: components["responses"]["Refused403"];
+            404: components["responses"]["Refused404"];
+            405: components["responses"]["Refused405"];
+            409: components["responses"]["Refused409"];
+            412: components["responses"]["Refused412"];
+            413: components["responses"]["Refused413"];
+            422: components["responses"]["Refused422"];
+            429: components["responses"]["Refused429"];
+            500: components["responses"]["Refused500"];
+            502: components["responses"]["Refused502"];
+            503: components["responses"]["Refused503"];
+        };
+    };
+    delete_query_sounds_by_sound: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                sound: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            400: components["responses"]["Refused400"];
+            401: components["responses"]["Refused401"];
+            403: components["responses"]["Refused403"];
+            404: components["responses"]["Refused404"];
+            405: components["responses"]["Refused405"];
+            409: components["responses"]["Refused409"];
+            412: components["responses"]["Refused412"];
+            413: components["responses"]["Refused413"];
+            422: components["responses"]["Refused422"];
+            429: components["responses"]["Refused429"];
+            500: components["responses"]["Refused500"];
+            502: components["responses"]["Refused502"];
+            503: components["responses"]["Refused503"];
+        };
+    };
+    get_recommendations: {
+        parameters: {
+            query?: {
+                /** @description `account` for all that you like, or `collection:` and the id of one of your collections, `favourites` or `tray`. */
+                for?: string;
+                /** @description Filters in the query language; only matching items are returned. */
+                q?: string;
+                /** @description Recommendations. */
+                limit?: number;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Recommendations"];
+                };
+            };
+            400: components["responses"]["Refused400"];
+            401: components["responses"]["Refused401"];
+            403: components["responses"]["Refused403"];
+            404: components["responses"]["Refused404"];
+            405: components["responses"]["Refused405"];
+            409: components["responses"]["Refused409"];
+            412: components["responses"]["Refused412"];
+            413: components["responses"]["Refused413"];
+            422: components["responses"]["Refused422"];
+            429: components["responses"]["Refused429"];
+            500: components["responses"]["Refused500"];
+            502: components["responses"]["Refused502"];
+            503: components["responses"]["Refused503"];
+        };
+    };
+    post_recommendations_by_item_dismiss: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description Any text of your own: the same request with the same key is done once. */
+                "Idempotency-Key"?: string | null;
+            };
+            path: {
+                item: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            400: components["responses"]["Refused400"];
+            401: components["responses"]["Refused401"];
+            403: components["responses"]["Refused403"];
+            404: components["responses"]["Refused404"];
+            405: components["responses"]["Refused405"];
+            409: components["responses"]["Refused409"];
+            412: components["responses"]["Refused412"];
+            413: components["responses"]["Refused413"];
+            422: components["responses"]["Refused422"];
+            429: components["responses"]["Refused429"];
+            500: components["responses"]["Refused500"];
+            502: components["responses"]["Refused502"];
+            503: components["responses"]["Refused503"];
+        };
+    };
+    delete_recommendations_by_item_dismiss: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                item: string;
             };
             cookie?: never;
         };
@@ -9651,7 +11043,7 @@ export interface operations {
                 in_doubt?: boolean | null;
                 /** @description `2026-05`, `2026-05-01..2026-06-15`, `<2026`; UTC. */
                 created?: string | null;
-                /** @description An item that results should sound like. */
+                /** @description An item or query sound that results should sound like. */
                 like?: string | null;
                 /** @description `relevance`, `created`, `name`, `bpm`, `duration` or, with `like`, `near`; with `-` in front, descending. */
                 sort?: string | null;
@@ -9698,6 +11090,46 @@ export interface operations {
             503: components["responses"]["Refused503"];
         };
     };
+    get_search_descriptors: {
+        parameters: {
+            query?: {
+                /** @description A search in the query language, without `like:`; its order is ignored. */
+                q?: string;
+                format?: components["schemas"]["DescriptorFormat"];
+                /** @description Whether to add the vectors of sounds. */
+                vectors?: boolean;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/vnd.apache.parquet": string;
+                    "application/zip": string;
+                };
+            };
+            400: components["responses"]["Refused400"];
+            401: components["responses"]["Refused401"];
+            403: components["responses"]["Refused403"];
+            404: components["responses"]["Refused404"];
+            405: components["responses"]["Refused405"];
+            409: components["responses"]["Refused409"];
+            412: components["responses"]["Refused412"];
+            413: components["responses"]["Refused413"];
+            422: components["responses"]["Refused422"];
+            429: components["responses"]["Refused429"];
+            500: components["responses"]["Refused500"];
+            502: components["responses"]["Refused502"];
+            503: components["responses"]["Refused503"];
+        };
+    };
     post_search_similar: {
         parameters: {
             query?: never;
@@ -9709,7 +11141,11 @@ export interface operations {
             content: {
                 /**
                  * @example {
-                 *       "items": [
+                 *       "dials": {
+                 *         "pitch": 0.5,
+                 *         "timbre": 1
+                 *       },
+                 *       "like": [
                  *         {
                  *           "item": "01920000-0000-7000-8000-000000000001",
                  *           "weight": 1
@@ -9808,6 +11244,39 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content?: never;
+            };
+            400: components["responses"]["Refused400"];
+            401: components["responses"]["Refused401"];
+            403: components["responses"]["Refused403"];
+            404: components["responses"]["Refused404"];
+            405: components["responses"]["Refused405"];
+            409: components["responses"]["Refused409"];
+            412: components["responses"]["Refused412"];
+            413: components["responses"]["Refused413"];
+            422: components["responses"]["Refused422"];
+            429: components["responses"]["Refused429"];
+            500: components["responses"]["Refused500"];
+            502: components["responses"]["Refused502"];
+            503: components["responses"]["Refused503"];
+        };
+    };
+    post_sessions_logout: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["LoggedOut"];
+                };
             };
             400: components["responses"]["Refused400"];
             401: components["responses"]["Refused401"];
@@ -9977,6 +11446,118 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["Collection"];
+                };
+            };
+            400: components["responses"]["Refused400"];
+            401: components["responses"]["Refused401"];
+            403: components["responses"]["Refused403"];
+            404: components["responses"]["Refused404"];
+            405: components["responses"]["Refused405"];
+            409: components["responses"]["Refused409"];
+            412: components["responses"]["Refused412"];
+            413: components["responses"]["Refused413"];
+            422: components["responses"]["Refused422"];
+            429: components["responses"]["Refused429"];
+            500: components["responses"]["Refused500"];
+            502: components["responses"]["Refused502"];
+            503: components["responses"]["Refused503"];
+        };
+    };
+    get_sign_in: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["SignInOptions"];
+                };
+            };
+            400: components["responses"]["Refused400"];
+            401: components["responses"]["Refused401"];
+            403: components["responses"]["Refused403"];
+            404: components["responses"]["Refused404"];
+            405: components["responses"]["Refused405"];
+            409: components["responses"]["Refused409"];
+            412: components["responses"]["Refused412"];
+            413: components["responses"]["Refused413"];
+            422: components["responses"]["Refused422"];
+            429: components["responses"]["Refused429"];
+            500: components["responses"]["Refused500"];
+            502: components["responses"]["Refused502"];
+            503: components["responses"]["Refused503"];
+        };
+    };
+    post_sign_in_by_provider_device: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                provider: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["DeviceAuthorization"];
+                };
+            };
+            400: components["responses"]["Refused400"];
+            401: components["responses"]["Refused401"];
+            403: components["responses"]["Refused403"];
+            404: components["responses"]["Refused404"];
+            405: components["responses"]["Refused405"];
+            409: components["responses"]["Refused409"];
+            412: components["responses"]["Refused412"];
+            413: components["responses"]["Refused413"];
+            422: components["responses"]["Refused422"];
+            429: components["responses"]["Refused429"];
+            500: components["responses"]["Refused500"];
+            502: components["responses"]["Refused502"];
+            503: components["responses"]["Refused503"];
+        };
+    };
+    post_sign_in_by_provider_device_session: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                provider: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                /**
+                 * @example {
+                 *       "device_code": "Ag_EE4MqP6wQtYfKk3HFwnB8Uu0"
+                 *     }
+                 */
+                "application/json": components["schemas"]["DeviceCode"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["DeviceSession"];
                 };
             };
             400: components["responses"]["Refused400"];

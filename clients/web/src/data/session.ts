@@ -7,6 +7,7 @@ import { ProblemError } from "./problem-error";
 import { createStore } from "./store";
 
 export type Account = components["schemas"]["Account"];
+type LoggedOut = components["schemas"]["LoggedOut"];
 
 export type SessionState =
   /** The page asks the server whether the cookie still holds a session. */
@@ -74,6 +75,12 @@ export async function signUp(email: string, password: string, invitation: string
   await signIn(email, password);
 }
 
+/** Take up the session whose cookie the server has just set, after a sign-in with a provider. */
+export async function startProviderSession(): Promise<void> {
+  localStorage.setItem(COOKIE_HINT, "1");
+  await resumeSession();
+}
+
 /** Take up the session of the cookie, or be signed out. */
 export async function resumeSession(): Promise<void> {
   if (localStorage.getItem(COOKIE_HINT) === null) {
@@ -113,11 +120,14 @@ async function renewOnce(): Promise<boolean> {
   return false;
 }
 
+/** Sign out here and, if a provider signed the account in, go to where its session ends. */
 export async function signOut(): Promise<void> {
-  await fetch("/v1/sessions", {
-    method: "DELETE",
+  const response = await fetch("/v1/sessions/logout", {
+    method: "POST",
     credentials: "same-origin",
     headers: { Authorization: `Bearer ${token}`, ...CLIENT_HEADER },
   });
+  const { url } = response.ok ? ((await response.json()) as LoggedOut) : { url: null };
   leaveSession();
+  if (url) window.location.assign(url);
 }

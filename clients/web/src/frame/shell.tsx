@@ -129,7 +129,7 @@ export function Shell() {
         )}
         {overlay === "palette" && <Palette onClose={() => setOverlay("none")} />}
         {overlay === "keys" && <KeysSheet onClose={() => setOverlay("none")} />}
-        {state.kind === "expired" && <SessionDialog email={state.account.email} />}
+        {state.kind === "expired" && <SessionDialog account={state.account} />}
       </div>
     </WorkProvider>
   );

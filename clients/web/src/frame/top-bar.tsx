@@ -7,6 +7,8 @@ import { runCommand, useKeyLabel, useKeys, useTooltip } from "../keys/commands";
 import { Icon, Logo } from "../parts/icon";
 import { Link } from "../parts/link";
 import { NAV_PLACES } from "../places";
+import { areFilesDragged } from "../uploads/drop-zone";
+import { queryFile } from "../uploads/query-sound";
 import { ActivityPill } from "./activity-pill";
 
 export function TopBar() {
@@ -76,6 +78,8 @@ function SearchBox() {
   const [draft, setDraft] = useState("");
   const input = useRef<HTMLInputElement>(null);
   const cap = useKeyLabel("search");
+  const isDrop = useStore(areFilesDragged);
+  const file = useStore(queryFile);
   useKeys({
     search: () => {
       input.current?.focus();
@@ -84,7 +88,8 @@ function SearchBox() {
   });
   return (
     <form
-      className="omni"
+      className={isDrop ? "omni drop" : "omni"}
+      data-search-drop
       role="search"
       onSubmit={(event) => {
         event.preventDefault();
@@ -94,6 +99,11 @@ function SearchBox() {
       }}
     >
       <Icon name="search" />
+      {(isDrop || file !== "") && (
+        <span className="omni-note ellipsis" role="status">
+          {isDrop ? "Drop here to find what sounds like it" : `Listening to ${file}`}
+        </span>
+      )}
       <input
         ref={input}
         type="search"

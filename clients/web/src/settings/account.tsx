@@ -4,7 +4,7 @@ import { useState } from "react";
 import { api, data } from "../data/api";
 import { queries } from "../data/cache";
 import { problemText } from "../data/problems";
-import { leaveSession, session, signOut } from "../data/session";
+import { leaveSession, session, signOut, type Account } from "../data/session";
 import { useStore } from "../data/store";
 import { Dialog } from "../parts/dialog";
 import { formatBytes } from "../parts/format";
@@ -55,12 +55,12 @@ export function AccountSettings() {
           Delete account
         </button>
       </div>
-      {deleting && <DeleteDialog email={account.email} onClose={() => setDeleting(false)} />}
+      {deleting && <DeleteDialog account={account} onClose={() => setDeleting(false)} />}
     </div>
   );
 }
 
-function DeleteDialog({ email, onClose }: { email: string; onClose: () => void }) {
+function DeleteDialog({ account, onClose }: { account: Account; onClose: () => void }) {
   const [password, setPassword] = useState("");
   const [problem, setProblem] = useState("");
   const remove = async (): Promise<void> => {
@@ -76,7 +76,7 @@ function DeleteDialog({ email, onClose }: { email: string; onClose: () => void }
     <Dialog label="Delete account" onClose={onClose}>
       <h2>Delete account</h2>
       <p className="fg1" style={{ marginTop: 6 }}>
-        Every song, sound, result and key of {email} is deleted. This cannot be undone.
+        Every song, sound, result and key of {account.email} is deleted. This cannot be undone.
       </p>
       <form
         onSubmit={(event) => {
@@ -84,13 +84,21 @@ function DeleteDialog({ email, onClose }: { email: string; onClose: () => void }
           void remove();
         }}
       >
-        <PasswordField
-          label="Password"
-          value={password}
-          autoComplete="current-password"
-          problem={problem}
-          onChange={setPassword}
-        />
+        {account.has_password ? (
+          <PasswordField
+            label="Password"
+            value={password}
+            autoComplete="current-password"
+            problem={problem}
+            onChange={setPassword}
+          />
+        ) : (
+          problem && (
+            <p className="field-error" role="alert">
+              {problem}
+            </p>
+          )
+        )}
         <div className="row" style={{ gap: 6, marginTop: 16, justifyContent: "flex-end" }}>
           <button type="button" className="btn quiet" onClick={onClose}>
             Keep it

@@ -16,6 +16,7 @@ export function PasswordSettings() {
   const [busy, setBusy] = useState(false);
   const hasPassword = "account" in state && state.account.has_password;
   const email = "account" in state ? state.account.email : "";
+  const provider = "account" in state ? state.account.provider : null;
   const change = async (): Promise<void> => {
     setBusy(true);
     setProblem("");
@@ -33,6 +34,15 @@ export function PasswordSettings() {
     }
     setBusy(false);
   };
+  if (provider) {
+    return (
+      <div className="settings-body">
+        <p className="settings-lead">
+          You sign in with {provider}, so this account has no password here. Change it there.
+        </p>
+      </div>
+    );
+  }
   return (
     <div className="settings-body">
       <form

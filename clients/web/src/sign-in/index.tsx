@@ -7,10 +7,12 @@ import { signIn, signUp } from "../data/session";
 import { Logo } from "../parts/icon";
 import { SplitArt } from "./art";
 import { PasswordField, TextField } from "./fields";
+import { ProviderButtons, useSignInOptions } from "./providers";
 
 export function SignIn() {
   const { query } = useAddress();
-  const creating = query.has("new");
+  const options = useSignInOptions();
+  const creating = options.passwords && query.has("new");
   const [email, setEmail] = useState("");
   const [password, setPassword] = useState("");
   const [invitation, setInvitation] = useState(query.get("invitation") ?? "");
@@ -55,46 +57,51 @@ export function SignIn() {
           <p className="fg2">
             {creating ? "on" : "to"} {window.location.host}
           </p>
-          <TextField
-            label="E-mail"
-            type="email"
-            required
-            value={email}
-            autoComplete="username"
-            onChange={setEmail}
-          />
-          <PasswordField
-            label="Password"
-            value={password}
-            autoComplete={creating ? "new-password" : "current-password"}
-            onChange={setPassword}
-            problem={problem}
-            {...(creating ? { hint: "At least 8 characters." } : {})}
-          />
-          {creating && needsInvitation && (
-            <TextField
-              label="Invitation"
-              value={invitation}
-              onChange={setInvitation}
-              hint="An administrator of this server makes it."
-            />
+          {options.passwords && (
+            <>
+              <TextField
+                label="E-mail"
+                type="email"
+                required
+                value={email}
+                autoComplete="username"
+                onChange={setEmail}
+              />
+              <PasswordField
+                label="Password"
+                value={password}
+                autoComplete={creating ? "new-password" : "current-password"}
+                onChange={setPassword}
+                problem={problem}
+                {...(creating ? { hint: "At least 8 characters." } : {})}
+              />
+              {creating && needsInvitation && (
+                <TextField
+                  label="Invitation"
+                  value={invitation}
+                  onChange={setInvitation}
+                  hint="An administrator of this server makes it."
+                />
+              )}
+              <button type="submit" className="btn primary large" disabled={busy}>
+                {title}
+              </button>
+              <p className="t12 fg1" style={{ marginTop: 16 }}>
+                {creating ? "Have an account? " : "New here? "}
+                <button
+                  type="button"
+                  className="link"
+                  onClick={() => {
+                    setProblem("");
+                    setQuery({ new: creating ? null : "1" }, { replace: true });
+                  }}
+                >
+                  {creating ? "Sign in" : "Make an account"}
+                </button>
+              </p>
+            </>
           )}
-          <button type="submit" className="btn primary large" disabled={busy}>
-            {title}
-          </button>
-          <p className="t12 fg1" style={{ marginTop: 16 }}>
-            {creating ? "Have an account? " : "New here? "}
-            <button
-              type="button"
-              className="link"
-              onClick={() => {
-                setProblem("");
-                setQuery({ new: creating ? null : "1" }, { replace: true });
-              }}
-            >
-              {creating ? "Sign in" : "Make an account"}
-            </button>
-          </p>
+          <ProviderButtons options={options} />
           <p className="t12 fg2 foot">What you add stays on this server.</p>
         </form>
       </main>

@@ -2,11 +2,14 @@
 import { useState } from "react";
 import { problemText } from "../data/problems";
 import { queries } from "../data/cache";
-import { leaveSession, signIn } from "../data/session";
+import { leaveSession, signIn, type Account } from "../data/session";
 import { Dialog } from "../parts/dialog";
 import { PasswordField } from "./fields";
+import { ProviderButtons, useSignInOptions } from "./providers";
 
-export function SessionDialog({ email }: { email: string }) {
+export function SessionDialog({ account }: { account: Account }) {
+  const { email } = account;
+  const options = useSignInOptions();
   const [password, setPassword] = useState("");
   const [problem, setProblem] = useState("");
   const [busy, setBusy] = useState(false);
@@ -33,20 +36,31 @@ export function SessionDialog({ email }: { email: string }) {
         }}
       >
         <input type="hidden" name="email" value={email} autoComplete="username" />
-        <PasswordField
-          label={`Password of ${email}`}
-          value={password}
-          autoComplete="current-password"
-          problem={problem}
-          onChange={setPassword}
-        />
+        {account.provider ? (
+          <ProviderButtons
+            options={{
+              ...options,
+              providers: options.providers.filter(({ name }) => name === account.provider),
+            }}
+          />
+        ) : (
+          <PasswordField
+            label={`Password of ${email}`}
+            value={password}
+            autoComplete="current-password"
+            problem={problem}
+            onChange={setPassword}
+          />
+        )}
         <div className="row" style={{ gap: 6, marginTop: 16, justifyContent: "flex-end" }}>
           <button type="button" className="btn quiet" onClick={() => leaveSession()}>
             Use another account
           </button>
-          <button type="submit" className="btn primary" disabled={busy}>
-            Sign in
-          </button>
+          {!account.provider && (
+            <button type="submit" className="btn primary" disabled={busy}>
+              Sign in
+            </button>
+          )}
         </div>
       </form>
     </Dialog>

@@ -1,11 +1,15 @@
 /** Files can be dropped anywhere; a veil says what will happen. */
 import { useEffect, useRef, useState } from "react";
-import { useStore } from "../data/store";
+import { createStore, useStore } from "../data/store";
 import { useKeys } from "../keys/commands";
 import { plural } from "../parts/format";
 import { carriesFiles, droppedFiles } from "./dropped";
 import { chosenPipeline } from "./processing";
+import { searchByFile } from "./query-sound";
 import { addFiles } from "./queue";
+
+/** Whether files are dragged over the window. */
+export const areFilesDragged = createStore(false);
 
 export function DropZone() {
   const [count, setCount] = useState<number | null>(null);
@@ -18,6 +22,7 @@ export function DropZone() {
       if (!carriesFiles(event.dataTransfer)) return;
       event.preventDefault();
       depth += 1;
+      areFilesDragged.set(true);
       setCount(event.dataTransfer?.items.length ?? 1);
     };
     const over = (event: DragEvent): void => {
@@ -28,14 +33,21 @@ export function DropZone() {
     const leave = (event: DragEvent): void => {
       if (!carriesFiles(event.dataTransfer)) return;
       depth -= 1;
-      if (depth <= 0) setCount(null);
+      if (depth > 0) return;
+      setCount(null);
+      areFilesDragged.set(false);
     };
     const drop = (event: DragEvent): void => {
       depth = 0;
       setCount(null);
+      areFilesDragged.set(false);
       if (!carriesFiles(event.dataTransfer) || !event.dataTransfer) return;
       event.preventDefault();
-      void droppedFiles(event.dataTransfer).then(addFiles);
+      const isSearch =
+        event.target instanceof Element && event.target.closest("[data-search-drop]");
+      const files = droppedFiles(event.dataTransfer);
+      if (!isSearch) void files.then(addFiles);
+      else void files.then(([file]) => (file ? searchByFile(file) : undefined));
     };
     window.addEventListener("dragenter", enter);
     window.addEventListener("dragover", over);

@@ -41,11 +41,10 @@ function needsNewUrls(error: unknown): boolean {
 }
 
 /**
- * Send a file and return its completed upload. Passing errors are waited for without end, so that
- * an upload goes on by itself after the network is back.
+ * Send all parts of a file and return its upload, which stays open; see `sendFile`.
  * @throws ProblemError if the server refuses the file; DOMException `AbortError` if stopped.
  */
-export async function sendFile(
+export async function sendParts(
   file: { name: string; size: number; sha256: string; content: Blob },
   ports: UploadPorts,
   options: SendOptions,
@@ -75,8 +74,22 @@ export async function sendFile(
     const { id } = upload;
     upload = await retry(() => ports.get(id));
   }
+  return upload;
+}
+
+/**
+ * Send a file and return its completed upload. Passing errors are waited for without end, so that
+ * an upload goes on by itself after the network is back.
+ * @throws ProblemError if the server refuses the file; DOMException `AbortError` if stopped.
+ */
+export async function sendFile(
+  file: { name: string; size: number; sha256: string; content: Blob },
+  ports: UploadPorts,
+  options: SendOptions,
+): Promise<Upload> {
+  const upload = await sendParts(file, ports, options);
   const { id } = upload;
-  return upload.state === "open" ? retry(() => ports.complete(id)) : upload;
+  return upload.state === "open" ? untilItPasses(() => ports.complete(id), ports, options) : upload;
 }
 
 async function open(

@@ -27,11 +27,12 @@ export interface DroppedFile {
   readonly bytes: Buffer;
 }
 
-/** Drag files over the page and drop them; `onVeil` runs while they hang over it. */
+/** Drag files over the page and drop them on `target`; `onVeil` runs while they hang over it. */
 export async function dropFiles(
   page: Page,
   files: readonly DroppedFile[],
   onVeil: () => Promise<void>,
+  target = "body",
 ): Promise<void> {
   const encoded = files.map(({ name, bytes }) => ({ name, base64: bytes.toString("base64") }));
   const transfer = await page.evaluateHandle((list) => {
@@ -42,10 +43,10 @@ export async function dropFiles(
     }
     return data;
   }, encoded);
-  await page.dispatchEvent("body", "dragenter", { dataTransfer: transfer });
-  await page.dispatchEvent("body", "dragover", { dataTransfer: transfer });
+  await page.dispatchEvent(target, "dragenter", { dataTransfer: transfer });
+  await page.dispatchEvent(target, "dragover", { dataTransfer: transfer });
   await onVeil();
-  await page.dispatchEvent("body", "drop", { dataTransfer: transfer });
+  await page.dispatchEvent(target, "drop", { dataTransfer: transfer });
 }
 
 /** Wait until the row of a file in Activity shows a text. */

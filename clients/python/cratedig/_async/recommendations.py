@@ -1,0 +1,52 @@
+"""Recommendations."""
+
+from types import NoneType
+
+from cratedig import types
+from cratedig._async.resource import AsyncResource
+from cratedig.operations import Operation, idempotency_key
+
+
+class AsyncRecommendations(AsyncResource):
+    """Read recommendations, and dismiss them."""
+
+    async def list(
+        self, *, collection: str | None = None, q: str = "", page_size: int | None = None
+    ) -> types.Recommendations:
+        """Return sounds that fit what you like, each with the reason, varied.
+
+        While the state is `computing`, read again; `recommendations.updated` says when.
+
+        Parameters
+        ----------
+        collection
+            The id of one of your collections, `favourites` or `tray`, which they should complete;
+            `None` for all that you like.
+        q
+            Filters in the query language, such as `class:snare len:<0.5`, but not `like:`.
+        page_size
+            Results, at most 200.
+        """
+        target = None if collection is None else f"collection:{collection}"
+        query = {"for": target, "q": q or None, "limit": page_size}
+        return await self._connection.send(
+            Operation("GET", "/v1/recommendations", types.Recommendations, query=query)
+        )
+
+    async def dismiss(self, item: str) -> None:
+        """Never recommend an item again."""
+        await self._connection.send(
+            Operation(
+                "POST",
+                "/v1/recommendations/{item}/dismiss",
+                NoneType,
+                {"item": item},
+                headers=idempotency_key(),
+            )
+        )
+
+    async def undo_dismissal(self, item: str) -> None:
+        """Let an item that you dismissed be recommended again."""
+        await self._connection.send(
+            Operation("DELETE", "/v1/recommendations/{item}/dismiss", NoneType, {"item": item})
+        )

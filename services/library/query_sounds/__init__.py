@@ -1,0 +1,1 @@
+"""Sounds that are only searched by: uploaded, described by workers, and removed within the hour."""

@@ -1,0 +1,162 @@
+"""Computes lists again that are outdated, and compares new sounds with all others.
+
+A list is outdated once what its owner likes or dismissed changed: it is then computed from the
+owner's whole crate, in a thread; there is one at a time. New sounds are compared with the taste of
+each of the owner's lists, together with the candidates that it has: what that costs depends on how
+many they are, not on the crate.
+"""
+
+import asyncio
+
+import numpy as np
+from sqlalchemy import select, update
+from sqlalchemy.ext.asyncio import AsyncSession
+from sqlmodel import col
+
+from contracts.music import Seconds
+from kit.database.engine import Database, database_of
+from kit.http.errors import ProblemError
+from kit.vectors.ids import Ids
+from services.library.background import lead, until
+from services.library.jobs.locks import hold_owner
+from services.library.recommendations.candidates import DTYPE, Candidates, choose, rows_of
+from services.library.recommendations.events import emit_recommendations_updated
+from services.library.recommendations.repository import pack_items, read_examples, read_excluded
+from services.library.recommendations.tables import RecommendationListRow
+from services.library.search.searching import Searches
+from services.library.similarity.sound_vectors import UNSCORED, SoundVectors
+from services.library.similarity.tables import SoundRow
+
+AT_ONCE = 500
+"""New sounds that are compared at a time."""
+POLL: Seconds = 5.0
+SETTLE: Seconds = 1.0
+"""How long an outdated list waits, so that several changes are computed together."""
+_ROW = RecommendationListRow
+
+
+class ListRefresher:
+    """Keeps the lists of recommendations up to date; of several refreshers, one is active.
+
+    Parameters
+    ----------
+    settle
+        How long an outdated list waits before it is computed.
+    """
+
+    def __init__(
+        self,
+        database: Database,
+        vectors: SoundVectors,
+        searches: Searches,
+        *,
+        settle: Seconds = SETTLE,
+    ) -> None:
+        self._database = database
+        self._vectors = vectors
+        self._searches = searches
+        self._settle = settle
+
+    async def run(self, stopping: asyncio.Event) -> None:
+        """Refresh lists until `stopping` is set."""
+        await until(
+            stopping, lead(self._database, "recommendations", UNSCORED, self.refresh, poll=POLL)
+        )
+
+    async def refresh(self) -> bool:
+        """Compute the next list, or compare new sounds; return whether there may be more."""
+        async with self._database.session() as session:
+            now = await database_of(session).time(session)
+            row = (
+                await session.scalars(
+                    select(_ROW)
+                    .where(col(_ROW.outdated).is_not(None))
+                    .order_by(col(_ROW.outdated), col(_ROW.id))
+                    .limit(1)
+                )
+            ).one_or_none()
+        if row is None or row.outdated is None:
+            return await self._compare_new()
+        wait = self._settle - (now - row.outdated).total_seconds()
+        if wait > 0:
+            if await self._compare_new():
+                return True
+            await asyncio.sleep(wait)
+        try:
+            await self._compute(row)
+        except ProblemError:
+            # The owner searches just now, as often as an owner may.
+            return False
+        return True
+
+    async def _compare_new(self) -> bool:
+        """Compare the next new sounds of one owner; return whether there were any."""
+        waiting = select(col(SoundRow.item), col(SoundRow.owner)).where(~col(SoundRow.scored))
+        async with self._database.session() as session:
+            query = waiting.order_by(col(SoundRow.item)).limit(AT_ONCE)
+            sounds = (await session.execute(query)).all()
+            if not sounds:
+                return False
+            owner = sounds[0][1]
+            lists = list(await session.scalars(select(_ROW).where(col(_ROW.owner) == owner)))
+        items = [item for item, of_owner in sounds if of_owner == owner]
+        new = pack_items(items)
+        try:
+            for row in lists:
+                if row.outdated is None:
+                    await self._compute(row, new)
+        except ProblemError:
+            return False
+        async with self._database.transaction() as session:
+            await hold_owner(session, owner)
+            done = update(SoundRow).where(
+                col(SoundRow.item).in_(items), col(SoundRow.owner) == owner
+            )
+            await session.execute(
+                done.values(scored=True).execution_options(synchronize_session=False)
+            )
+        return True
+
+    async def _compute(self, row: RecommendationListRow, new: Ids | None = None) -> None:
+        """Compute a list; with new sounds only from these and the candidates that it has."""
+        async with self._database.session() as session:
+            examples = await read_examples(session, row)
+            excluded = await read_excluded(session, row)
+        before = np.frombuffer(row.candidates, DTYPE)
+        among = None
+        # A liked sound that is new says something of all sounds.
+        if new is not None and not (rows_of(new, examples.ids) >= 0).any():
+            among = np.concatenate((new, before["item"]))
+        if len(examples.ids):
+            crate = await self._vectors.read_all(row.owner)
+            classes = await self._searches.classes(row.owner)
+            candidates, known = await asyncio.to_thread(
+                choose, crate, examples, excluded, classes, among=among
+            )
+        else:
+            candidates, known = np.empty(0, DTYPE), 0
+        async with self._database.transaction() as session:
+            await hold_owner(session, row.owner)
+            await _write(session, row, candidates, known)
+
+
+async def _write(
+    session: AsyncSession, row: RecommendationListRow, candidates: Candidates, examples: int
+) -> None:
+    """Store a list that was computed, and emit it if it recommends other items than before.
+
+    It stays outdated if something changed meanwhile. The caller holds the owner's lock.
+    """
+    held = await session.get(_ROW, row.id, with_for_update=True)
+    if held is None:
+        return
+    before = np.frombuffer(held.candidates, DTYPE)
+    new = int(np.count_nonzero(rows_of(before["item"], candidates["item"]) < 0))
+    is_first = held.computed is None
+    held.candidates, held.examples = candidates.tobytes(), examples
+    held.computed = await database_of(session).time(session)
+    if held.generation == row.generation:
+        held.outdated = None
+    await session.flush()
+    if is_first or new or len(before) != len(candidates):
+        await emit_recommendations_updated(session, held, count=len(candidates), new=new)
