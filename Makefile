@@ -256,6 +256,10 @@ bench-similarity: setup weights ## Print how well vectors find sounds that are a
 bench-teaching: setup ## Print how well taught tags learn, and the time of an answer; needs the kits that train-similarity fetches
 	$(BIN)/python -m benchmarks.teaching $(ARGS)
 
+.PHONY: bench-web
+bench-web: setup weights web chromium ## Measure the web client over 100,000 sounds against its budgets; ARGS=--write puts the table into docs/web.md
+	$(BIN)/python -m benchmarks.web $(ARGS)
+
 .PHONY: bench-recommendations
 bench-recommendations: setup ## Print how well recommendations complete collections, and the time of a list; needs the kits that train-similarity fetches
 	$(BIN)/python -m benchmarks.recommendations $(ARGS)

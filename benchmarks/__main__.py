@@ -21,7 +21,7 @@ ORDER = (
     "attack",
     "searching",
     "search",
-    "web_crate",
+    "web",
     "vectors",
     "memory",
     "midi",

@@ -36,7 +36,7 @@ from gateway.sessions import Sessions
 from gateway.settings import GatewaySettings
 from gateway.signing_keys import SigningKeys
 from gateway.upstream import Upstream, UpstreamRouter
-from gateway.web import WebClient, page_policy
+from gateway.web import WebClient, page_policy, reference_policy
 from kit.auth.passwords import Passwords
 from kit.database.engine import Database
 from kit.http.app import create_app, guarded
@@ -164,7 +164,12 @@ class Gateway:
         if (objects := platform.objects.application()) is not None:
             app.mount("/objects", objects)
         self._app: FastAPI = app
-        web = WebClient(app, settings.web, policy=page_policy(platform.objects))
+        web = WebClient(
+            app,
+            settings.web,
+            policy=page_policy(platform.objects),
+            reference_policy=reference_policy(platform.objects),
+        )
         self.public: ASGIApp = CallerAddressMiddleware(
             self._with_middleware(UpstreamRouter(web, self.upstream), settings), limits
         )

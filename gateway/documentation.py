@@ -1,4 +1,7 @@
-"""The API documentation as one HTML page without scripts or external resources."""
+"""The API documentation as one HTML page without scripts or external resources.
+
+It is what `/docs` shows until the page with search and calls has been built (`make web`).
+"""
 
 import json
 from html import escape
@@ -37,7 +40,9 @@ def render(document: dict[str, Any]) -> str:
         f"<!doctype html><html lang=en><meta charset=utf-8><title>{title}: API</title>"
         "<meta name=viewport content='width=device-width,initial-scale=1'>"
         f"<style>{_STYLE}</style><h1>{title}</h1><p>{escape(document['info']['description'])}</p>"
-        "<p>For programs: <a href='/openapi.json'>openapi.json</a>.</p>"
+        "<p>For programs: <a href='/openapi.json'>openapi.json</a>. With search, and with calls "
+        "that are sent from here, this page comes from <code>make web</code> in the folder of "
+        "Cratedig; that needs Node 20 or newer, with npm.</p>"
         f"{sections}<h2>schemas</h2>{schemas}</html>"
     )
 

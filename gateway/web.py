@@ -28,6 +28,9 @@ OWN_PATHS = (
     "/.well-known",
 )
 """Paths that are never a page of the web client."""
+_REFERENCE = "/docs"
+"""The page of the API; without a build of it, the application answers with a plain one."""
+_REFERENCE_FILE = "/api-reference.html"
 _ASSETS = "/assets/"
 """Files below it have a hash of their content in their name."""
 _IMMUTABLE = "public, max-age=31536000, immutable"
@@ -70,20 +73,32 @@ class WebClient:
         The built client. It may appear or change while the server runs.
     policy
         The Content-Security-Policy of the page.
+    reference_policy
+        The Content-Security-Policy of the page of the API.
     """
 
-    def __init__(self, inner: ASGIApp, folder: Path, *, policy: str) -> None:
+    def __init__(self, inner: ASGIApp, folder: Path, *, policy: str, reference_policy: str) -> None:
         self._inner = inner
         self._files = StaticFiles(directory=folder, check_dir=False)
         self._policy = policy
+        self._reference_policy = reference_policy
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer a request."""
         path = scope["path"] if scope["type"] == "http" else ""
-        if not path or scope["method"] not in ("GET", "HEAD") or _is_own(path):
+        is_reference = path == _REFERENCE
+        if (
+            not path
+            or scope["method"] not in ("GET", "HEAD")
+            or (_is_own(path) and not is_reference)
+        ):
             await self._inner(scope, receive, send)
             return
         headers = Headers(scope=scope)
+        if is_reference:
+            response = await self._file(_REFERENCE_FILE, headers)
+            await (response or self._inner)(scope, receive, send)
+            return
         is_navigation = "text/html" in headers.get("accept", "")
         if (response := await self._file(path, headers)) is None:
             if path.startswith(_ASSETS):
@@ -129,7 +144,9 @@ class WebClient:
             response.headers["Content-Encoding"] = encoding
         if suffix in (".html", ".js"):
             # A worker has the policy of its own script, not that of the page.
-            response.headers["Content-Security-Policy"] = self._policy
+            response.headers["Content-Security-Policy"] = (
+                self._reference_policy if path == _REFERENCE_FILE else self._policy
+            )
         if self._files.is_not_modified(response.headers, headers):
             unchanged = NotModifiedResponse(response.headers)
             # A browser takes the headers of a 304 for those of the page that it kept, so without
@@ -173,6 +190,14 @@ def page_policy(objects: ObjectStore) -> str:
             "frame-ancestors 'none'",
         )
     )
+
+
+def reference_policy(objects: ObjectStore) -> str:
+    """Return the Content-Security-Policy of the page of the API.
+
+    It is that of the client's page, but styles may stand in the document: its renderer makes them.
+    """
+    return page_policy(objects).replace("style-src 'self'", "style-src 'self' 'unsafe-inline'")
 
 
 def _origins(objects: ObjectStore) -> Iterable[str]:

@@ -9,7 +9,7 @@ const THEME_SOURCE = new URL("./src/theme-before-paint.js", import.meta.url);
  * Serve the theme script as a hashed file that the page loads before its first paint.
  * A file, because the content security policy forbids inline scripts.
  */
-function themeBeforePaint(): Plugin {
+export function themeBeforePaint(): Plugin {
   const source = readFileSync(THEME_SOURCE, "utf8");
   const hash = createHash("sha256").update(source).digest("hex").slice(0, 8);
   const fileName = `assets/theme-${hash}.js`;

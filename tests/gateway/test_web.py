@@ -18,6 +18,7 @@ from tests.gateway.gateway_harness import open_gateway
 BROWSER = {"Accept": "text/html,application/xhtml+xml,*/*;q=0.8"}
 SCRIPT = b"console.log('a script of some length, as scripts are')" * 40
 POLICY = "default-src 'none'"
+REFERENCE_POLICY = "default-src 'self'"
 
 
 @pytest.fixture
@@ -46,7 +47,8 @@ async def inner(scope: Scope, receive: Receive, send: Send) -> None:
 
 @pytest.fixture
 async def client(dist: Path) -> AsyncIterator[httpx.AsyncClient]:
-    transport = httpx.ASGITransport(WebClient(inner, dist, policy=POLICY))
+    client_app = WebClient(inner, dist, policy=POLICY, reference_policy=REFERENCE_POLICY)
+    transport = httpx.ASGITransport(client_app)
     async with httpx.AsyncClient(transport=transport, base_url="http://localhost") as client:
         yield client
 
@@ -71,6 +73,23 @@ async def test_a_navigation_gets_the_page(client: httpx.AsyncClient, path: str) 
 async def test_the_servers_own_paths_are_never_a_page(client: httpx.AsyncClient, path: str) -> None:
     for full in (path, f"{path}/x"):
         assert (await client.get(full, headers=BROWSER)).status_code == 204
+
+
+async def test_the_page_of_the_api_has_a_policy_of_its_own(
+    client: httpx.AsyncClient, dist: Path
+) -> None:
+    (dist / "api-reference.html").write_text("<!doctype html><div id=reference></div>")
+    for headers in (BROWSER, {}):
+        answer = await client.get("/docs", headers=headers)
+        assert "id=reference" in answer.text
+        assert answer.headers["content-type"] == "text/html; charset=utf-8"
+        assert answer.headers["content-security-policy"] == REFERENCE_POLICY
+    tag = {"If-None-Match": answer.headers["etag"]}
+    again = await client.get("/docs", headers=BROWSER | tag)
+    assert again.status_code == 304
+    assert again.headers["content-security-policy"] == REFERENCE_POLICY
+    assert (await client.get("/docs/x", headers=BROWSER)).status_code == 204
+    assert (await client.post("/docs", headers=BROWSER)).status_code == 204
 
 
 async def test_programs_and_other_methods_get_no_page(client: httpx.AsyncClient) -> None:
@@ -155,7 +174,15 @@ async def test_the_page_of_the_gateway_may_load_only_what_is_its_own(
         assert answer.headers["x-content-type-options"] == "nosniff"
         assert answer.headers["referrer-policy"] == "no-referrer"
         assert (await harness.client.get("/")).status_code == 404
-        assert (await harness.client.get("/docs", headers=BROWSER)).status_code == 200
+        plain = await harness.client.get("/docs", headers=BROWSER)
+        assert "make web" in plain.text
+        assert "script" not in plain.headers["content-security-policy"]
+        (dist / "api-reference.html").write_text("<!doctype html><div id=reference></div>")
+        reference = await harness.client.get("/docs", headers=BROWSER)
+        assert "id=reference" in reference.text
+        assert reference.headers["content-security-policy"] == policy.replace(
+            "style-src 'self'", "style-src 'self' 'unsafe-inline'"
+        )
         assert (await harness.client.get("/v1/nothing", headers=BROWSER)).status_code == 401
 
 

@@ -17,6 +17,7 @@ import soundfile
 from cratedig import AsyncClient, Client, CratedigError, Credentials, JobFailedError, types
 from embedded.settings import EmbeddedSettings
 from embedded.sign_in import make_code
+from tests.support.hand_cuts import RESET, cuts_version, hand_cut, new_parts
 from tests.support.running_server import RunningServer, eventually
 from tests.support.sounds import write_tone
 from tests.support.taught_tags import taught_tag
@@ -144,34 +145,13 @@ class SdkHarness:
                 upload = self.user.uploads.file(path, kind="sample")
                 self.user.jobs.wait(str(upload.job))
                 self.user.jobs.wait(self.user.jobs.create(str(upload.item), "tagging").id)
-            eventually(
-                lambda: next(self.user.similarity.duplicates(), None) is not None,
-                what="duplicates",
-            )
+            known = self.user.similarity.duplicates
+            eventually(lambda: next(known(), None) is not None, what="duplicates")
         return next(self.user.similarity.duplicates()).items[0].item.id
 
     def correction(self) -> types.CorrectionField:
         self.user.corrections.put(self.item, "tempo", 124)
         return "tempo"
-
-    def cuts(self) -> int:
-        return self.user.cuts.get(self.item).version
-
-    def cut(self) -> str:
-        """Cut the item by hand, and return it."""
-        self.user.cuts.edit(
-            self.item, [{"do": "add", "start": 0, "end": 20_000}], version=self.cuts()
-        )
-        return self.item
-
-    def part(self) -> str:
-        """Upload a tone that is a part of no song yet."""
-        tone = write_tone(
-            self.file.with_name("part.wav"), frequency=200.0 + secrets.randbelow(10_000) / 10
-        )
-        upload = self.user.uploads.file(tone, stem="bass")
-        self.user.jobs.wait(str(upload.job))
-        return str(upload.item)
 
     def taught(self, name: str = "taught") -> str:
         return self.user.taught_tags.create(name).name
@@ -246,9 +226,9 @@ CASES: dict[str, Case] = {
     "corrections.put": lambda c, w: c.corrections.put(w.item, "key", "Am"),
     "corrections.restore": lambda c, w: c.corrections.restore(w.item, w.correction(), 1),
     "corrections.versions": lambda c, w: c.corrections.versions(w.item, w.correction()),
-    "cuts.edit": lambda c, w: c.cuts.edit(w.item, [{"do": "reset"}], version=w.cuts()),
+    "cuts.edit": lambda c, w: c.cuts.edit(w.item, [RESET], version=cuts_version(w)),
     "cuts.get": lambda c, w: c.cuts.get(w.item),
-    "cuts.render": lambda c, w: c.cuts.render(w.cut()),
+    "cuts.render": lambda c, w: c.cuts.render(hand_cut(w.user, w.item)),
     "events.stream": lambda c, w: c.events.stream(item=w.item, after="start"),
     "events.ticket": lambda c, w: c.events.ticket(),
     "feed.get": lambda c, w: c.feed.get(after="start", page_size=1),
@@ -304,9 +284,7 @@ CASES: dict[str, Case] = {
     "maps.list": lambda c, w: (w.new_map(), c.maps.list())[1],
     "maps.points": lambda c, w: c.maps.points(w.new_map()),
     "maps.put": lambda c, w: c.maps.put(w.new_map(), collection=w.new_collection(), seed=7),
-    "multitracks.create": lambda c, w: c.multitracks.create(
-        "Mine", [{"item": w.part(), "stem": "bass"}]
-    ),
+    "multitracks.create": lambda c, w: c.multitracks.create("A", new_parts(w.user, w.file)),
     "pipelines.create": lambda c, w: c.pipelines.create(pipeline()),
     "pipelines.delete": lambda c, w: c.pipelines.delete(w.new_pipeline()),
     "pipelines.get": lambda c, w: c.pipelines.get("midi"),

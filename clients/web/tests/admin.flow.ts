@@ -1,9 +1,8 @@
 /** Administration on a real server: seen by the administrator alone, and used. */
-import type { Browser } from "playwright-core";
-import { afterAll, beforeAll, expect, test } from "vitest";
+import { expect, test } from "vitest";
 import { PASSWORD, signUpByKeyboard } from "./support/account";
-import { openBrowser, openPage, seriousFindings } from "./support/browser";
-import { startServer, type Server } from "./support/server";
+import { openPage, seriousFindings } from "./support/browser";
+import { setUpFlow } from "./support/flow";
 
 const SECTIONS = [
   ["workers", "Workers", "export@"],
@@ -15,17 +14,7 @@ const SECTIONS = [
   ["audit", "Audit log", "Account made"],
 ] as const;
 
-let server: Server;
-let browser: Browser;
-
-beforeAll(async () => {
-  [server, browser] = await Promise.all([startServer(), openBrowser()]);
-});
-
-afterAll(async () => {
-  await browser.close();
-  await server.stop();
-});
+const { server, browser } = setUpFlow();
 
 test("the administrator sees the server and changes accounts", { timeout: 600_000 }, async () => {
   // The first account of a server is its administrator.

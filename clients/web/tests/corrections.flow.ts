@@ -1,11 +1,11 @@
 /** What the machine got wrong is corrected on the page: on a track, and in the Crate's inspector. */
 import { createHash } from "node:crypto";
 import { readFileSync } from "node:fs";
-import type { Browser, Page } from "playwright-core";
-import { afterAll, beforeAll, expect, test } from "vitest";
+import type { Page } from "playwright-core";
+import { expect, test } from "vitest";
 import { PASSWORD, signUpByKeyboard } from "./support/account";
-import { openBrowser, openPage, seriousFindings } from "./support/browser";
-import { startServer, type Server } from "./support/server";
+import { openPage, seriousFindings } from "./support/browser";
+import { setUpFlow } from "./support/flow";
 import { hitSamples, wavFile } from "./support/sounds";
 
 const SONG = readFileSync(new URL("../../../examples/song/song.flac", import.meta.url));
@@ -25,17 +25,7 @@ interface Upload {
   readonly missing: readonly { url: string; offset: number; size: number }[];
 }
 
-let server: Server;
-let browser: Browser;
-
-beforeAll(async () => {
-  [server, browser] = await Promise.all([startServer(), openBrowser()]);
-});
-
-afterAll(async () => {
-  await browser.close();
-  await server.stop();
-});
+const { server, browser } = setUpFlow();
 
 /** The API as this account uses it. */
 class Api {

@@ -1,9 +1,9 @@
 /** The Crate on a real server with real sounds: by keyboard alone, and by pointer. */
-import type { Browser, Page } from "playwright-core";
-import { afterAll, beforeAll, expect, test } from "vitest";
+import type { Page } from "playwright-core";
+import { expect, test } from "vitest";
 import { signUpByKeyboard } from "./support/account";
-import { openBrowser, openPage, seriousFindings, type WatchedPage } from "./support/browser";
-import { startServer, type Server } from "./support/server";
+import { openPage, seriousFindings, type WatchedPage } from "./support/browser";
+import { setUpFlow } from "./support/flow";
 import { hitSamples, wavFile } from "./support/sounds";
 
 const NAMES = [
@@ -11,17 +11,7 @@ const NAMES = [
   ...["Ghost snare", "Gym clap", "Sub tone", "Table keys", "Low tom", "Ping"],
 ];
 
-let server: Server;
-let browser: Browser;
-
-beforeAll(async () => {
-  [server, browser] = await Promise.all([startServer(), openBrowser()]);
-});
-
-afterAll(async () => {
-  await browser.close();
-  await server.stop();
-});
+const { server, browser } = setUpFlow();
 
 /** Sign up, upload the sounds and open the Crate when it lists them all. */
 async function openCrate(email: string, theme: "dark" | "light"): Promise<WatchedPage> {

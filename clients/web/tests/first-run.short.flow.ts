@@ -1,22 +1,11 @@
 /** First run: sign up, drop, watch, done; by keyboard and by pointer, on a real server. */
-import type { Browser } from "playwright-core";
-import { afterAll, beforeAll, expect, test } from "vitest";
+import { expect, test } from "vitest";
 import { waitForRow, dropFiles, signUpByKeyboard } from "./support/account";
-import { openBrowser, openPage, seriousFindings } from "./support/browser";
-import { startServer, type Server } from "./support/server";
+import { openPage, seriousFindings } from "./support/browser";
+import { setUpFlow } from "./support/flow";
 import { hitSamples, wavFile } from "./support/sounds";
 
-let server: Server;
-let browser: Browser;
-
-beforeAll(async () => {
-  [server, browser] = await Promise.all([startServer(), openBrowser()]);
-});
-
-afterAll(async () => {
-  await browser.close();
-  await server.stop();
-});
+const { server, browser } = setUpFlow();
 
 const HIT = { name: "felt_hit.wav", mimeType: "audio/wav", buffer: wavFile(hitSamples(0.4, 180)) };
 const TEXT = { name: "diary.wav", mimeType: "audio/wav", buffer: Buffer.from("Dear diary, ") };
@@ -27,12 +16,9 @@ test("with the keyboard alone", async () => {
   await page.getByRole("heading", { name: "Drop a song" }).waitFor();
   expect(await seriousFindings(page)).toEqual([]);
 
-  // Until the page has taken up its keys, a press may be lost.
   const chooser = page.waitForEvent("filechooser");
-  const again = setInterval(() => void page.keyboard.press("u"), 3000);
   await page.keyboard.press("u");
   await (await chooser).setFiles([HIT, TEXT]);
-  clearInterval(again);
   await page.getByRole("heading", { name: "Activity" }).waitFor();
   await waitForRow(page, HIT.name.replace(".wav", ""), "Sample");
   await page.getByText(/Supported formats/).waitFor();

@@ -1,26 +1,16 @@
 /** Map on a real server: laid out by itself, played, chosen from, by keyboard and by pointer. */
-import type { Browser, Page } from "playwright-core";
-import { afterAll, beforeAll, expect, test } from "vitest";
+import type { Page } from "playwright-core";
+import { expect, test } from "vitest";
 import { addSounds, signUpByKeyboard } from "./support/account";
-import { openBrowser, openPage, seriousFindings } from "./support/browser";
-import { startServer, type Server } from "./support/server";
+import { openPage, seriousFindings } from "./support/browser";
+import { setUpFlow } from "./support/flow";
 import { boomsAndTicks } from "./support/sounds";
 
 const COUNT = 12;
 /** Tagging of all sounds and the layout on a busy machine of two cores. */
 const LAID_OUT_WITHIN = { timeout: 240_000 };
 
-let server: Server;
-let browser: Browser;
-
-beforeAll(async () => {
-  [server, browser] = await Promise.all([startServer(), openBrowser()]);
-});
-
-afterAll(async () => {
-  await browser.close();
-  await server.stop();
-});
+const { server, browser } = setUpFlow();
 
 /** Return where the current sound is drawn, in pixels of the page. */
 async function ring(page: Page): Promise<readonly [number, number]> {

@@ -1,25 +1,15 @@
 /** Bars, panes and rows have the sizes of the design, and colors are the theme's. */
-import type { Browser, Page } from "playwright-core";
-import { afterAll, beforeAll, expect, test } from "vitest";
+import type { Page } from "playwright-core";
+import { expect, test } from "vitest";
 import { dropFiles, signUpByKeyboard, waitForRow } from "./support/account";
-import { openBrowser, openPage } from "./support/browser";
-import { startServer, type Server } from "./support/server";
+import { openPage } from "./support/browser";
+import { setUpFlow } from "./support/flow";
 import { hitSamples, wavFile } from "./support/sounds";
 
 /** Allowed difference in pixels. */
 const TOLERANCE = 2;
 
-let server: Server;
-let browser: Browser;
-
-beforeAll(async () => {
-  [server, browser] = await Promise.all([startServer(), openBrowser()]);
-});
-
-afterAll(async () => {
-  await browser.close();
-  await server.stop();
-});
+const { server, browser } = setUpFlow();
 
 async function box(page: Page, selector: string) {
   const measured = await page.locator(selector).first().boundingBox();

@@ -1,26 +1,16 @@
 /** Sounds and bundles are taken away: from a selection, a collection, the tray and a track. */
 import { readFileSync } from "node:fs";
-import type { Browser, Download, Page } from "playwright-core";
-import { afterAll, beforeAll, expect, test } from "vitest";
+import type { Download, Page } from "playwright-core";
+import { expect, test } from "vitest";
 import { dropFiles, signUpByKeyboard } from "./support/account";
-import { openBrowser, openPage, seriousFindings } from "./support/browser";
-import { startServer, type Server } from "./support/server";
+import { openPage, seriousFindings } from "./support/browser";
+import { setUpFlow } from "./support/flow";
 import { hitSamples, wavFile } from "./support/sounds";
 
 const NAMES = ["Dusty kick", "Felt kick", "Oak kick"];
 const WAV_HEAD = 44;
 
-let server: Server;
-let browser: Browser;
-
-beforeAll(async () => {
-  [server, browser] = await Promise.all([startServer(), openBrowser()]);
-});
-
-afterAll(async () => {
-  await browser.close();
-  await server.stop();
-});
+const { server, browser } = setUpFlow();
 
 function sound(index: number): Buffer {
   return wavFile(hitSamples(0.2 + 0.05 * index, 90 + 40 * index));

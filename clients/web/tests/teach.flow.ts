@@ -1,26 +1,15 @@
 /** Teach on a real server: examples, questions, threshold, proposals and versions. */
-import type { Browser } from "playwright-core";
-import { afterAll, beforeAll, expect, test } from "vitest";
+import { expect, test } from "vitest";
 import { addSounds, signUpByKeyboard } from "./support/account";
-import { openBrowser, openPage, seriousFindings } from "./support/browser";
-import { startServer, type Server } from "./support/server";
+import { openPage, seriousFindings } from "./support/browser";
+import { setUpFlow } from "./support/flow";
 import { boomsAndTicks } from "./support/sounds";
 
 const COUNT = 16;
 /** Tagging of all sounds on a busy machine of two cores. */
 const LEARNT_WITHIN = { timeout: 240_000 };
 
-let server: Server;
-let browser: Browser;
-
-beforeAll(async () => {
-  [server, browser] = await Promise.all([startServer(), openBrowser()]);
-});
-
-afterAll(async () => {
-  await browser.close();
-  await server.stop();
-});
+const { server, browser } = setUpFlow();
 
 test("a tag is taught and proposes sounds", { timeout: 600_000 }, async () => {
   const { page, errors } = await openPage(browser, { theme: "light" });

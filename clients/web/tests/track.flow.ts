@@ -1,10 +1,10 @@
 /** One track: seen, heard, mixed, looped and renamed, by keyboard and by pointer. */
 import { readFileSync } from "node:fs";
-import type { Browser, Page } from "playwright-core";
-import { afterAll, beforeAll, expect, test } from "vitest";
+import type { Page } from "playwright-core";
+import { expect, test } from "vitest";
 import { dropFiles, signUpByKeyboard } from "./support/account";
-import { openBrowser, openPage, seriousFindings } from "./support/browser";
-import { startServer, type Server } from "./support/server";
+import { openPage, seriousFindings } from "./support/browser";
+import { setUpFlow } from "./support/flow";
 
 const SONG = readFileSync(new URL("../../../examples/song/song.flac", import.meta.url));
 /** Stems of a song on a busy machine of two cores. */
@@ -17,17 +17,7 @@ const SIZES = [
   [".mixer", "width", 268],
 ] as const;
 
-let server: Server;
-let browser: Browser;
-
-beforeAll(async () => {
-  [server, browser] = await Promise.all([startServer(), openBrowser()]);
-});
-
-afterAll(async () => {
-  await browser.close();
-  await server.stop();
-});
+const { server, browser } = setUpFlow();
 
 async function openTrack(page: Page): Promise<void> {
   await signUpByKeyboard(page, server.url, "track@example.org");

@@ -1,10 +1,9 @@
 /** A song from drop to done: live matrix, previews, stems, the toast; on a real server. */
 import { readFileSync } from "node:fs";
-import type { Browser } from "playwright-core";
-import { afterAll, beforeAll, expect, test } from "vitest";
+import { expect, test } from "vitest";
 import { dropFiles, signUpByKeyboard, waitForRow } from "./support/account";
-import { openBrowser, openPage, seriousFindings } from "./support/browser";
-import { startServer, type Server } from "./support/server";
+import { openPage, seriousFindings } from "./support/browser";
+import { setUpFlow } from "./support/flow";
 import { songSamples, wavFile } from "./support/sounds";
 
 const SONG = readFileSync(new URL("../../../examples/song/song.flac", import.meta.url));
@@ -12,17 +11,7 @@ const SONG = readFileSync(new URL("../../../examples/song/song.flac", import.met
 const DONE_WITHIN = { timeout: 400_000 };
 const OFFLINE_MS = 31_000;
 
-let server: Server;
-let browser: Browser;
-
-beforeAll(async () => {
-  [server, browser] = await Promise.all([startServer(), openBrowser()]);
-});
-
-afterAll(async () => {
-  await browser.close();
-  await server.stop();
-});
+const { server, browser } = setUpFlow();
 
 test("a song is taken apart while one watches", { timeout: 500_000 }, async () => {
   const { page, errors } = await openPage(browser);

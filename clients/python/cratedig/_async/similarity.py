@@ -54,7 +54,7 @@ class AsyncSimilarity(AsyncResource):
 
     async def search(
         self,
-        items: Mapping[str, float] | Sequence[str] = (),
+        like: Mapping[str, float] | Sequence[str] = (),
         *,
         query_sounds: Mapping[str, float] | Sequence[str] = (),
         q: str = "",
@@ -66,8 +66,9 @@ class AsyncSimilarity(AsyncResource):
 
         Parameters
         ----------
-        items, query_sounds
-            Ids, or how much each id counts, -1 to 1; a negative weight subtracts its sound.
+        like, query_sounds
+            Ids of items and of query sounds, or how much each id counts, -1 to 1; a negative weight
+            subtracts its sound.
         q
             Filters in the query language.
         dials
@@ -78,12 +79,12 @@ class AsyncSimilarity(AsyncResource):
         cursor
             `next` of the answer before.
         """
-        like = [
+        examples = [
             {kind: id_, "weight": weight}
-            for kind, sounds in (("item", items), ("query_sound", query_sounds))
+            for kind, sounds in (("item", like), ("query_sound", query_sounds))
             for id_, weight in _weights(sounds).items()
         ]
-        body = {"like": like, "dials": dict(dials or {}), "q": q, "limit": page_size}
+        body = {"like": examples, "dials": dict(dials or {}), "q": q, "limit": page_size}
         if cursor is not None:
             body["cursor"] = cursor
         return await self._connection.send(

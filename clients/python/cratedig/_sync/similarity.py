@@ -55,7 +55,7 @@ class Similarity(Resource):
 
     def search(
         self,
-        items: Mapping[str, float] | Sequence[str] = (),
+        like: Mapping[str, float] | Sequence[str] = (),
         *,
         query_sounds: Mapping[str, float] | Sequence[str] = (),
         q: str = "",
@@ -67,8 +67,9 @@ class Similarity(Resource):
 
         Parameters
         ----------
-        items, query_sounds
-            Ids, or how much each id counts, -1 to 1; a negative weight subtracts its sound.
+        like, query_sounds
+            Ids of items and of query sounds, or how much each id counts, -1 to 1; a negative weight
+            subtracts its sound.
         q
             Filters in the query language.
         dials
@@ -79,12 +80,12 @@ class Similarity(Resource):
         cursor
             `next` of the answer before.
         """
-        like = [
+        examples = [
             {kind: id_, "weight": weight}
-            for kind, sounds in (("item", items), ("query_sound", query_sounds))
+            for kind, sounds in (("item", like), ("query_sound", query_sounds))
             for id_, weight in _weights(sounds).items()
         ]
-        body = {"like": like, "dials": dict(dials or {}), "q": q, "limit": page_size}
+        body = {"like": examples, "dials": dict(dials or {}), "q": q, "limit": page_size}
         if cursor is not None:
             body["cursor"] = cursor
         return self._connection.send(

@@ -2,6 +2,7 @@
 import { setQuery, useAddress } from "../address";
 import { problemText } from "../data/problems";
 import { useKeys } from "../keys/commands";
+import { Imports } from "../imports/list";
 import { AddPanel } from "../uploads/add-panel";
 import { Segmented } from "../parts/segmented";
 import "../styles/activity.css";
@@ -46,6 +47,7 @@ export function Activity() {
             {problemText(error)}
           </p>
         )}
+        <Imports show={show} now={now} />
         {shown.length > 0 && <Matrix rows={shown} selected={selected?.key ?? null} now={now} />}
         {shown.length === 0 && !loading && <p className="fg1">{EMPTY[show]}</p>}
       </section>

@@ -1,3 +1,4 @@
+import { syncCommand } from "./sync-command";
 import { expect, test } from "vitest";
 import type { Schemas } from "../data/api";
 import { wavFile } from "../parts/wav";
@@ -132,4 +133,12 @@ test("a WAV file holds samples of 24 bits as they were stored", () => {
     );
   };
   expect([0, 1, 2, 3].map(sample)).toEqual([0, 1, -(2 ** 23), 2 ** 23 - 1]);
+});
+
+test("the command of a synced folder names the collection, or its id where shells would change it", () => {
+  const command = (name: string): string => syncCommand({ id: "0197f3a2", name });
+  expect(syncCommand()).toBe("cratedig sync ~/Music/Cratedig");
+  expect(command("Dusty Drums (1)")).toBe('cratedig sync ~/Music/Cratedig "Dusty Drums (1)"');
+  for (const name of ['a"b', "$HOME", "`id`", "-x", "100 %"])
+    expect(command(name)).toBe("cratedig sync ~/Music/Cratedig 0197f3a2");
 });

@@ -14,10 +14,11 @@ import { FilesPane } from "./files-pane";
 import { exportTaskQuery, exportsQuery, startExport, type JobSubject } from "./jobs";
 import { JobRow } from "./job-row";
 import { exportSubject, type ExportSubject } from "./open";
+import { SyncedFolder } from "./synced-folder";
 import { DEFAULT_OPTIONS, exportParams, namesProblem, type ExportOptions } from "./params";
 import { PRESET_GROUPS, type Preset } from "./presets";
 
-type Choice = Preset | "files";
+type Choice = Preset | "files" | "sync";
 
 const LAST_CHOICE = "cratedig.export";
 
@@ -29,7 +30,7 @@ export function Export({ subject }: { subject: ExportSubject }) {
   const [isStarting, setIsStarting] = useState(false);
   const [problem, setProblem] = useState("");
   const task = useQuery(exportTaskQuery);
-  const preset = choice === "files" ? null : choice;
+  const preset = choice === "files" || choice === "sync" ? null : choice;
   // Escape closes it also when the focus is on nothing, as after a button that was disabled.
   useKeys({ close });
   useEffect(() => localStorage.setItem(LAST_CHOICE, choice), [choice]);
@@ -76,9 +77,18 @@ export function Export({ subject }: { subject: ExportSubject }) {
               ))}
           </div>
         ))}
+        {subject.kind === "collection" && (
+          <div role="group" aria-label="Kept up to date">
+            <h3>Kept up to date</h3>
+            <ChoiceRow label="Synced folder" choice="sync" chosen={choice} onChoose={setChoice} />
+          </div>
+        )}
       </nav>
       <div className="export-pane" data-autofocus tabIndex={-1}>
-        {preset === null && isItem && <FilesPane item={subject.id} />}
+        {choice === "sync" && subject.kind === "collection" && (
+          <SyncedFolder collection={subject} />
+        )}
+        {choice === "files" && isItem && <FilesPane item={subject.id} />}
         {preset !== null && (
           <BundlePane
             preset={preset}

@@ -19,12 +19,14 @@ export function CratePlace() {
     queryFn: () => data(api.GET("/v1/items", { params: { query: { limit: 1 } } })),
   });
   const empty = items.data?.items.length === 0;
+  // While files arrive, what was read before they did says nothing.
+  const isOld = empty && uploading && items.isFetching;
   useEffect(() => {
     // The first files are on their way: there is nothing to see here yet, but there is there.
-    if (!empty || !uploading) return;
+    if (!empty || !uploading || isOld) return;
     toast.set(null);
     navigate("/activity", { replace: true });
-  }, [empty, uploading]);
-  if (items.isPending) return <main aria-busy="true" aria-label="Loading" />;
+  }, [empty, uploading, isOld]);
+  if (items.isPending || isOld) return <main aria-busy="true" aria-label="Loading" />;
   return empty ? <FirstRun /> : <Crate />;
 }

@@ -16,6 +16,8 @@ import { TAB_PLACES, routeOf, type Route } from "../places";
 import { SessionDialog } from "../sign-in/session-dialog";
 import { saveFinishedExports } from "../export/jobs";
 import { exportSubject, type ExportSubject } from "../export/open";
+import { importDialog } from "../imports/data";
+import { toastFinishedImports } from "../imports/finished";
 import { DropZone } from "../uploads/drop-zone";
 import { processReadyItems } from "../uploads/processing";
 import { restoreUploads } from "../uploads/queue";
@@ -38,6 +40,10 @@ const Settings = lazy(() => import("../settings").then((module) => ({ default: m
 
 const Export = lazy(() => import("../export").then((module) => ({ default: module.Export })));
 
+const ImportDialog = lazy(() =>
+  import("../imports/dialog").then((module) => ({ default: module.ImportDialog })),
+);
+
 const ActivityDrawer = lazy(() =>
   import("../activity/drawer").then((module) => ({ default: module.ActivityDrawer })),
 );
@@ -52,6 +58,7 @@ export function Shell() {
   const state = useStore(session);
   const [overlay, setOverlay] = useState<Overlay>("none");
   const exported = useStore(exportSubject);
+  const isImporting = useStore(importDialog);
   const account = "account" in state ? state.account.id : "";
   const isAdmin = "account" in state && state.account.admin;
   useEffect(() => {
@@ -62,8 +69,10 @@ export function Shell() {
     });
     const stopToasts = toastFinishedRuns();
     const stopExports = saveFinishedExports();
+    const stopImports = toastFinishedImports();
     const stopEvents = startEvents();
     return () => {
+      stopImports();
       stopExports();
       stopListening();
       stopToasts();
@@ -78,6 +87,9 @@ export function Shell() {
     "go-teach": () => navigate("/crate/teach"),
     "go-map": () => navigate("/map"),
     "go-settings": () => navigate("/settings/account"),
+    // A page of its own: it is no place of this one.
+    "go-api": () => window.location.assign("/docs"),
+    import: () => importDialog.set(true),
     ...(isAdmin && { "go-admin": () => navigate("/admin/workers") }),
     activity: () => {
       if (path === "/activity") return;
@@ -125,6 +137,11 @@ export function Shell() {
         {exported !== null && (
           <Suspense fallback={null}>
             <Export key={exportKey(exported)} subject={exported} />
+          </Suspense>
+        )}
+        {isImporting && (
+          <Suspense fallback={null}>
+            <ImportDialog />
           </Suspense>
         )}
         {overlay === "palette" && <Palette onClose={() => setOverlay("none")} />}

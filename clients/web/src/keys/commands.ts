@@ -1,22 +1,30 @@
 /** Handlers of commands. Keys, the palette and buttons run the same ones. */
-import { useEffect, useRef } from "react";
+import { useLayoutEffect, useRef } from "react";
 import { createStore, useStore } from "../data/store";
 import { ChordMatcher, chordLabel, chordOf } from "./chords";
 import { effectiveKeys, keyChanges } from "./settings";
+import { WaitingPress } from "./waiting";
 
 export type Handlers = Readonly<Record<string, (event?: KeyboardEvent) => void>>;
 
 /** Bound handlers, newest last: the newest handler of a command runs. */
 const bound = createStore<readonly { current: Handlers }[]>([]);
 
-/** Bind handlers to commands of the table while the component is mounted. */
+const waiting = new WaitingPress<KeyboardEvent>();
+
+/**
+ * Bind handlers to commands of the table while the component is mounted. They are bound before the
+ * component is painted, so a key that is pressed as soon as something is seen finds its handler.
+ */
 export function useKeys(handlers: Handlers): void {
   const latest = useRef(handlers);
-  useEffect(() => {
+  useLayoutEffect(() => {
     latest.current = handlers;
   });
-  useEffect(() => {
+  useLayoutEffect(() => {
     bound.set((list) => [...list, latest]);
+    // After all components of the place are bound: of several handlers the newest runs.
+    queueMicrotask(runWaiting);
     return () => bound.set((list) => list.filter((entry) => entry !== latest));
   }, []);
 }
@@ -30,6 +38,19 @@ export function runCommand(command: string, event?: KeyboardEvent): boolean {
   const handler = handlerOf(command);
   handler?.(event);
   return handler !== undefined;
+}
+
+/** Run the key that was pressed while the place was loading, if its command is bound by now. */
+function runWaiting(): void {
+  const press = waiting.take(window.location.pathname, performance.now(), (command) =>
+    Boolean(handlerOf(command)),
+  );
+  if (press) runCommand(press.command, press.event);
+}
+
+/** Whether the place, or the session, is still loading: its keys are not bound yet. */
+function isLoading(): boolean {
+  return document.querySelector("main[aria-busy=true]") !== null;
 }
 
 /** Return the entries of the table that do something on the current page. */
@@ -87,6 +108,7 @@ export function listenToKeys(target: Window): () => void {
   const matcher = new ChordMatcher(effectiveKeys);
   const onKey = (event: KeyboardEvent): void => {
     if (event.defaultPrevented || event.isComposing) return;
+    waiting.forget();
     const chord = chordOf(event);
     const element = document.activeElement;
     if (chord === "" || (takesText(element) && !WHILE_TYPING.has(chord))) return;
@@ -99,6 +121,10 @@ export function listenToKeys(target: Window): () => void {
         event.preventDefault();
         return;
       }
+    }
+    if (commands.length > 0 && isLoading()) {
+      event.preventDefault();
+      waiting.hold(commands, event, window.location.pathname, performance.now());
     }
   };
   target.addEventListener("keydown", onKey);

@@ -26,6 +26,12 @@ const FRAME_KEYS: readonly KeyEntry[] = [
   { command: "go-settings", chords: ["G ,"], label: "Go to Settings", place: "everywhere" },
   { command: "go-admin", chords: ["G W"], label: "Go to Administration", place: "everywhere" },
   { command: "add", chords: ["U"], label: "Add files", place: "everywhere" },
+  {
+    command: "import",
+    chords: ["Shift+U"],
+    label: "Import from a link",
+    place: "everywhere",
+  },
   { command: "export", chords: ["Ctrl+E"], label: "Export", place: "everywhere" },
   {
     command: "fit",
@@ -33,6 +39,7 @@ const FRAME_KEYS: readonly KeyEntry[] = [
     label: "Fit sounds to a tempo and key, on or off",
     place: "everywhere",
   },
+  { command: "go-api", chords: [], label: "Go to API reference", place: "everywhere" },
   { command: "undo", chords: ["Ctrl+Z"], label: "Undo", place: "everywhere" },
   { command: "redo", chords: ["Ctrl+Shift+Z"], label: "Redo", place: "everywhere" },
 ];

@@ -36,7 +36,11 @@ export function KeysSettings() {
     <div className="settings-body">
       <p className="settings-lead">
         A key lets a program work in your name, such as the command <code>cratedig</code>. Each key
-        is shown once, when it is made.
+        is shown once, when it is made. The{" "}
+        <a className="link" href="/docs">
+          API reference
+        </a>{" "}
+        lists every call and lets you try it.
       </p>
       {secret !== null && (
         <div role="status">

@@ -9,12 +9,14 @@ import { AppearanceSettings } from "./appearance";
 import { KeysSettings } from "./api-keys";
 import { PasswordSettings } from "./password";
 import { ShortcutSettings } from "./shortcuts";
+import { SyncedFolder } from "../export/synced-folder";
 
 const SECTIONS = [
   { id: "account", label: "Account", Content: AccountSettings },
   { id: "password", label: "Password", Content: PasswordSettings },
   { id: "keys", label: "API keys", Content: KeysSettings },
   { id: "appearance", label: "Appearance", Content: AppearanceSettings },
+  { id: "sync", label: "Synced folder", Content: SyncedFolder },
   { id: "shortcuts", label: "Shortcuts", Content: ShortcutSettings },
 ] as const;
 

@@ -2,7 +2,7 @@
 import { useQuery } from "@tanstack/react-query";
 import { api, data } from "../data/api";
 import { useStore } from "../data/store";
-import { runCommand } from "../keys/commands";
+import { runCommand, useTooltip } from "../keys/commands";
 import { Icon } from "../parts/icon";
 import { chosenPipeline, choosePipeline } from "./processing";
 
@@ -10,17 +10,22 @@ import { chosenPipeline, choosePipeline } from "./processing";
 const NEEDS_STEM = new Set(["drums"]);
 
 export function AddPanel() {
+  const tip = useTooltip("import");
   return (
     <div className="drop-panel">
       <Icon name="up" />
       <div className="grow">
         <span style={{ color: "var(--fg0)" }}>Drop songs, samples or folders anywhere</span>
         <div className="t12 fg2 not-phone">
-          WAV, FLAC, MP3, OGG, Opus, M4A, AIFF, and the sound of video. Up to 4 hours each.
+          WAV, FLAC, MP3, OGG, Opus, M4A, AIFF, and the sound of video, up to 4 hours each. Packs as
+          ZIP.
         </div>
       </div>
       <button type="button" className="btn" onClick={() => runCommand("add")}>
         Choose files
+      </button>
+      <button type="button" className="btn" title={tip} onClick={() => runCommand("import")}>
+        From a link
       </button>
       <PipelineChoice />
     </div>

@@ -80,7 +80,8 @@ export function DropZone() {
             <p>
               {pipeline === ""
                 ? "They are stored and can be played."
-                : "Songs are taken apart, samples are tagged."}
+                : "Songs are taken apart, samples are tagged."}{" "}
+              ZIP archives are imported as packs.
             </p>
           </div>
         </div>

@@ -4,6 +4,11 @@
 const AUDIO_FILE =
   /\.(wav|wave|flac|mp3|ogg|oga|opus|m4a|aac|aif|aiff|aifc|w64|caf|mp4|mov|mkv|webm)$/i;
 
+/** Whether a file is a pack: a ZIP archive, whose sounds become items. */
+export function isPackName(name: string): boolean {
+  return /\.zip$/i.test(name);
+}
+
 /** Whether a file of a folder is taken. */
 export function isAudioName(name: string): boolean {
   return !name.startsWith(".") && AUDIO_FILE.test(name);

@@ -30,13 +30,21 @@ export function FirstRun() {
               <Icon name="plus" />
               Choose files
             </button>
-            <span className="fg1">or drop files and folders anywhere in this window</span>
+            <span className="fg1">
+              or drop files and folders anywhere in this window, or{" "}
+              <button type="button" className="link" onClick={() => runCommand("import")}>
+                import from a link
+              </button>
+            </span>
           </div>
         </div>
         <div className="first-run-hints">
           <section>
             <h2>A folder of samples?</h2>
-            <p>One-shots and packs are tagged without being cut. Drop the whole folder.</p>
+            <p>
+              One-shots and packs are tagged without being cut. Drop the whole folder, or the ZIP
+              that the pack came in.
+            </p>
           </section>
           <section>
             <h2>Many songs?</h2>

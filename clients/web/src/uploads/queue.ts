@@ -4,7 +4,9 @@ import { queries } from "../data/cache";
 import { problemText } from "../data/problems";
 import { session } from "../data/session";
 import { showToast } from "../data/toasts";
+import { startImport } from "../imports/data";
 import { plural } from "../parts/format";
+import { isPackName } from "./dropped";
 import {
   OPEN_PHASES,
   patchEntry,
@@ -16,7 +18,7 @@ import {
 } from "./entries";
 import { uploadPorts } from "./ports";
 import { processWhenReady } from "./processing";
-import { sendFile } from "./send";
+import { sendFile, type UploadPorts } from "./send";
 import { UnreadableFileError, sha256Of } from "./sha256";
 
 /** Files that are sent at the same time. */
@@ -99,6 +101,22 @@ function startNext(): void {
   }
 }
 
+/** A pack is not completed but imported: its files become the items. */
+const packPorts: UploadPorts = {
+  ...uploadPorts,
+  async complete(upload) {
+    await startImport({ provider: "pack", reference: upload }, `pack-${upload}`);
+    return uploadPorts.get(upload);
+  },
+};
+
+/** These bytes were added as a file of their own before. */
+class PackIsItemError extends Error {
+  constructor() {
+    super("This archive is here as an item. Delete that item, then add the pack again.");
+  }
+}
+
 async function upload({ key, upload: earlier, sha256: expected }: UploadEntry, file: File) {
   const stop = new AbortController();
   stops.set(key, stop);
@@ -108,7 +126,7 @@ async function upload({ key, upload: earlier, sha256: expected }: UploadEntry, f
     patchEntry(key, { phase: "sending", bytes: 0, sha256, since: Date.now() });
     const sent = await sendFile(
       { name: file.name, size: file.size, sha256, content: file },
-      uploadPorts,
+      isPackName(file.name) ? packPorts : uploadPorts,
       {
         resume: sha256 === expected ? earlier : null,
         onCreated: ({ id }) => {
@@ -120,6 +138,7 @@ async function upload({ key, upload: earlier, sha256: expected }: UploadEntry, f
         signal: stop.signal,
       },
     );
+    if (isPackName(file.name) && sent.item) throw new PackIsItemError();
     const phase = sent.duplicate ? "duplicate" : "done";
     patchEntry(key, { phase, item: sent.item ?? null, bytes: file.size });
     files.delete(key);
@@ -129,8 +148,8 @@ async function upload({ key, upload: earlier, sha256: expected }: UploadEntry, f
   } catch (error) {
     if (stop.signal.aborted) return;
     const problem =
-      error instanceof UnreadableFileError
-        ? "This file cannot be read. It may have been moved or changed. Add it again."
+      error instanceof UnreadableFileError || error instanceof PackIsItemError
+        ? error.message
         : problemText(error);
     patchEntry(key, { phase: "refused", problem });
   }

@@ -32,7 +32,10 @@ export interface PageOptions {
 }
 
 /** Open a page in a context of its own. */
-export async function openPage(browser: Browser, options: PageOptions = {}): Promise<WatchedPage> {
+export async function openPage(
+  browser: Pick<Browser, "newContext">,
+  options: PageOptions = {},
+): Promise<WatchedPage> {
   const context = await browser.newContext({
     viewport: { width: options.width ?? 1440, height: options.height ?? 900 },
     reducedMotion: "reduce",

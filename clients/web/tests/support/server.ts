@@ -46,7 +46,12 @@ export async function startServer(data?: string): Promise<Server> {
     stdio: ["ignore", log, log],
   });
   const url = `http://127.0.0.1:${port}`;
-  await untilReady(server, url, folder);
+  try {
+    await untilReady(server, url, folder);
+  } catch (error) {
+    await stopProcess(server);
+    throw error;
+  }
   return {
     url,
     stop: async () => {
