@@ -189,6 +189,12 @@ def test_names_of_settings_and_placeholders_are_no_secrets(tmp_path: Path) -> No
     assert list(secrets_in_folder(tmp_path)) == []
 
 
+def test_the_key_of_a_librarys_self_test_is_no_secret(tmp_path: Path) -> None:
+    key = f"-----BEGIN {'PRIVATE'} KEY-----\n{'MIIB' * 16}\n".encode()
+    (tmp_path / "libtls.so").write_bytes(b"\x7fELF\0\0" + key)
+    assert list(secrets_in_folder(tmp_path)) == []
+
+
 def test_a_bill_of_materials_lists_what_is_installed(root: Path) -> None:
     contents = read_contents(root)
     text = sbom(Build("slicing"), contents)
