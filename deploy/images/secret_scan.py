@@ -1,7 +1,7 @@
 """Find secrets in a folder or in an image: files that hold some by their name, and known formats.
 
 The formats are those of tokens with a fixed prefix, of private keys, and of this project's own
-settings. A secret without any format is found only in a setting, and none is found in a binary file.
+settings. A secret without any format is found only in a setting, and binary files are not read.
 """
 
 import re
