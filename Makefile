@@ -130,8 +130,9 @@ lock: ## Resolve the dependencies into requirements/*.txt
 	done
 
 .PHONY: schemas
-schemas: setup ## Generate contracts/schemas and the synchronous client
+schemas: setup ## Generate contracts/schemas, the synchronous client, and manifests of Kafka's topics and users
 	$(BIN)/python -m embedded.schemas
+	$(BIN)/python -m deploy.k8s.generate
 	$(BIN)/python clients/python/make_sync.py
 	@$(call with_node,schema)
 
@@ -144,6 +145,7 @@ lint: setup ## Check style, import rules, and that schemas are up to date
 	$(BIN)/ruff format --check .
 	$(BIN)/lint-imports
 	$(BIN)/python -m embedded.schemas --check
+	$(BIN)/python -m deploy.k8s.generate --check
 	$(BIN)/python clients/python/make_sync.py --check
 	@$(call with_node,lint)
 
@@ -155,7 +157,7 @@ types: setup ## Check static types
 
 .PHONY: test
 test: setup weights oidc-provider ## Run every test that needs no server
-	$(BIN)/python -m pytest -n 2 --dist loadgroup -m "not cluster and not slow and not gpu and not daw and not images" $(ARGS)
+	$(BIN)/python -m pytest -n 2 --dist loadgroup -m "not cluster and not k8s and not slow and not gpu and not daw and not images" $(ARGS)
 
 .PHONY: test-web-short
 test-web-short: setup web chromium ## Run the web client's unit tests, and short flows in a browser
@@ -204,6 +206,14 @@ image-programs:
 audit: setup ## Ask for known vulnerabilities of everything that is locked; deploy/images/waivers.toml lists accepted ones
 	$(BIN)/python -m deploy.images audit
 
+.PHONY: test-k8s
+test-k8s: setup weights ## Apply deploy/k8s to a real API server and run some of its pods; needs Go, Java and Maven
+	@$(BIN)/python -m deploy.servers up
+	@status=0; umask 077; $(BIN)/python -m deploy.servers env > .services/env || status=$$?; \
+	if [ $$status = 0 ]; then set -a; source .services/env; set +a; \
+	  $(BIN)/python -m pytest -m k8s tests/k8s $(ARGS) || status=$$?; fi; \
+	$(BIN)/python -m deploy.servers down; exit $$status
+
 .PHONY: test-daw
 test-daw: setup ## Open exported bundles in other programs; needs Debian's polyphone, fluidsynth, hydrogen and lmms
 	$(BIN)/python -m pytest -m daw tests/export $(ARGS)
@@ -229,12 +239,13 @@ test-fuzz: setup weights ## Send CASES generated requests to the API's operation
 
 .PHONY: test-all
 test-all: setup weights oidc-provider ## Run every test, including the long ones
-	$(BIN)/python -m pytest -n 2 --dist loadgroup -m "not cluster and not gpu and not daw and not images" $(ARGS)
+	$(BIN)/python -m pytest -n 2 --dist loadgroup -m "not cluster and not k8s and not gpu and not daw and not images" $(ARGS)
 	$(MAKE) test-schedules SCHEDULES=20000
 	$(MAKE) test-failpoints
 	$(MAKE) test-kills KILLS=200 JOBS=1000
 	$(MAKE) test-fuzz CASES=250000 MUTANTS=10000
 	$(MAKE) test-cluster
+	$(MAKE) test-k8s
 
 .PHONY: fuzz-audio
 fuzz-audio: setup ## Send a thousand damaged files through ingest; CRATEDIG_FUZZ_COUNT and _SEED choose others

@@ -26,6 +26,7 @@ ORDER = (
     "memory",
     "midi",
     "drums",
+    "stored_notes",
     "slicing",
     "tagging",
     "export",

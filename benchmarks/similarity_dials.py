@@ -93,8 +93,8 @@ def neighbours(
         )
         distances[row] = np.inf
         nearest = np.argsort(distances, kind="stable")[:NEAREST]
-        for name, found in gaps.items():
-            found.append(np.abs(_scaled(name, values[name][nearest]) - _scaled(name, own[name])))
+        for name, rows in gaps.items():
+            rows.append(np.abs(_scaled(name, values[name][nearest]) - _scaled(name, own[name])))
         distances[kits == kits[row]] = np.inf
         alike = (labels == labels[row]) & (kits != kits[row])
         if limit := min(NEAREST, int(alike.sum())):

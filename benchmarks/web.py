@@ -165,8 +165,8 @@ def _table(measures: list[dict[str, Any]]) -> str:
     """Return the measurements as a table in Markdown."""
     rows = ["| | measured | budget |", "|---|---|---|"]
     for each in measures:
-        budget = "" if each["budget"] is None else f"≤ {each['budget']:g} {each['unit']}"
-        rows.append(f"| {each['name']} | {each['value']:g} {each['unit']} | {budget} |")
+        allowed = "" if each["budget"] is None else f"≤ {each['budget']:g} {each['unit']}"
+        rows.append(f"| {each['name']} | {each['value']:g} {each['unit']} | {allowed} |")
     return "\n".join(rows)
 
 

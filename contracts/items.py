@@ -100,6 +100,8 @@ class ArtifactKind(StrEnum):
     LOOP = "loop"
     MIDI = "midi"
     NOTES = "notes"
+    POSTERIORS = "posteriors"
+    """What the network of `midi` estimated, from which notes are read again at other thresholds."""
     LYRICS = "lyrics"
     TAGS = "tags"
     EMBEDDING = "embedding"

@@ -73,7 +73,13 @@ class KitSettings(ServiceSettings):
     model_config = SettingsConfigDict(env_prefix="KIT_")
 
     bus_url: str = "memory://"
-    """`kafka://host:port[,host:port]`, or `memory://`."""
+    """`kafka://host:port[,host:port]`, `kafka+tls://…` for TLS, or `memory://`."""
+    bus_user: str = ""
+    """Name of the Kafka user (SCRAM-SHA-512); without one the connection is anonymous."""
+    bus_password: SecretStr = SecretStr("")
+    """Password of the Kafka user."""
+    bus_ca: Path | None = None
+    """PEM file of the authorities that sign Kafka's certificates; the system's by default."""
     objects_url: SecretStr = SecretStr("")
     """`s3+https://KEY:SECRET@host[:port]?region=…`, `s3+http://…`, or `file:///folder`."""
     objects_public_url: str = ""

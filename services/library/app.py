@@ -68,6 +68,7 @@ from services.library.routes.items import hidden_routes, item_routes
 from services.library.routes.jobs import job_routes
 from services.library.routes.maps import map_routes
 from services.library.routes.multitracks import multitrack_routes
+from services.library.routes.notes import note_routes
 from services.library.routes.pipelines import pipeline_routes
 from services.library.routes.query_sounds import query_sound_routes
 from services.library.routes.recommendations import recommendation_routes
@@ -108,6 +109,7 @@ _ROUTES: tuple[Callable[[Context], APIRouter], ...] = (
     import_routes,
     item_routes,
     correction_routes,
+    note_routes,
     cut_routes,
     multitrack_routes,
     hidden_routes,

@@ -9,7 +9,7 @@ import numpy as np
 from contracts.slicing import Slice, SliceKind, Slices
 from contracts.tagging import SampleTags, SoundClass
 from kit.arrays import F32
-from services.midi.streaming import NoteEvent
+from kit.notes.assembly import NoteEvent
 from services.midi.writers import DRUM_CHANNEL, Played
 
 DRUMS: Mapping[SoundClass, tuple[int, str]] = {

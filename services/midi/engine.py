@@ -5,9 +5,9 @@ from typing import Protocol
 import numpy as np
 
 from kit.arrays import F32
+from kit.notes.detection import Posteriors
+from kit.notes.partials import HOP
 from kit.worker.engines import EngineContext
-from services.midi.dsp import Posteriors
-from services.midi.partials import HOP
 
 WINDOW = 43844
 """Samples of one window, at `partials.RATE`."""

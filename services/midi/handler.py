@@ -2,7 +2,6 @@
 
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import replace
 from pathlib import Path
 from typing import TypeVar
 
@@ -18,16 +17,19 @@ from contracts.tagging import Tags
 from kit.audio.decode import read_blocks
 from kit.audio.downmix import downmix
 from kit.audio.mono_reader import MonoReader
+from kit.notes.assembly import NoteEvent
+from kit.notes.detection import LOWEST, PITCHES, Options, note_of
+from kit.notes.notation import median_level, retuned
+from kit.notes.partials import FRAME, RATE
+from kit.notes.stored import PosteriorsWriter, StoredOptions
 from kit.signal.tempo_grid import DEFAULT_TEMPO, even, grid_of
 from kit.signal.tuning import TUNED_BY_SECONDS, find_tuning
 from kit.worker.intake import Silent, find_mix, open_input, reject_unreadable
 from kit.worker.job import Job, JobInput
 from kit.worker.outcomes import Rejected, Skipped
 from services.midi import drums, layers, song, writers
-from services.midi.dsp import LOWEST, PITCHES, Options, note_of
 from services.midi.engine import Engine
-from services.midi.partials import FRAME, RATE
-from services.midi.streaming import NoteEvent, NoteTranscriber
+from services.midi.streaming import NoteTranscriber
 from services.midi.writers import MidiTrack, Played
 
 SILENCE = 10 ** (-70 / 20)
@@ -46,6 +48,7 @@ _MIXTURE = (
 )
 _DETUNED, _AGREEMENT = 0.35, 0.4
 """Minimum deviation from A = 440 Hz in semitones, and minimum agreement, to correct the tuning."""
+_POSTERIORS = "posteriors.bin"
 # The remaining progress is for writing the files.
 _LISTENING = 0.97
 
@@ -95,10 +98,31 @@ def _recording(
     reader = MonoReader(
         source.path, rate, on_progress=lambda part: job.progress(_LISTENING * part, "transcribing")
     )
-    transcriber = NoteTranscriber(engine, options_of(params), follow_bends=params.pitch_bends)
-    notes = [note for block in reader.blocks() for note in transcriber.feed(block)]
-    notes += transcriber.finish()
-    notes = [retuned(note, tuning, RATE / rate) for note in notes]
+    options = options_of(params)
+    path = job.scratch / _POSTERIORS
+    with path.open("wb") as file:
+        writer = PosteriorsWriter(file)
+        transcriber = NoteTranscriber(
+            engine, options, follow_bends=params.pitch_bends, on_frames=writer.add
+        )
+        detected = [note for block in reader.blocks() for note in transcriber.feed(block)]
+        detected += transcriber.finish()
+        writer.finish(
+            StoredOptions(
+                onset_threshold=params.onset_threshold,
+                frame_threshold=params.frame_threshold,
+                minimum_note_ms=params.minimum_note_ms,
+                lowest=options.lowest,
+                highest=options.highest,
+                legato=options.legato,
+                pitch_bends=params.pitch_bends,
+                tuning=tuning,
+                factor=RATE / rate,
+                duration=facts.duration * rate / RATE,
+                median_level=median_level(detected),
+            )
+        )
+    notes = [retuned(note, tuning, RATE / rate) for note in detected]
     if reader.peak < SILENCE:
         raise Silent
     if not notes:
@@ -107,6 +131,14 @@ def _recording(
             "No notes were detected. Lower `onset_threshold` to detect softer ones, or separate "
             "the recording first and use a pitched stem.",
         )
+    path.rename(
+        job.output(
+            _POSTERIORS,
+            ArtifactKind.POSTERIORS,
+            media_type="application/octet-stream",
+            stem=source.stem,
+        )
+    )
     program = params.program
     if program is None:
         program = _PROGRAMS.get(source.stem, _PIANO) if source.stem else _PIANO
@@ -134,18 +166,6 @@ def _tuning(path: Path, facts: AudioFacts) -> float:
     if tuning.agreement < _AGREEMENT or abs(tuning.semitones) < _DETUNED:
         return 0.0
     return tuning.semitones
-
-
-def retuned(note: NoteEvent, semitones: float, factor: float) -> NoteEvent:
-    """Undo the retuning of a note: bend it by `semitones` and stretch its times by `factor`."""
-    if semitones == 0.0:
-        return note
-    bends = note.bends
-    if bends.size:
-        # Bends stay one frame apart, relative to the pitch at A = 440 Hz.
-        at = np.arange(max(1, round(bends.size * factor))) / factor
-        bends = np.interp(at, np.arange(bends.size), bends + semitones).astype(np.float32)
-    return replace(note, start=note.start * factor, end=note.end * factor, bends=bends)
 
 
 def _drums(params: MidiParams, job: Job, source: JobInput, sound: JobInput | None) -> MidiResult:

@@ -9,7 +9,7 @@ from services.midi.settings import Settings
 
 SERVICE = WorkerService(
     word=TaskName.MIDI,
-    version="5",
+    version="6",
     params=MidiParams,
     result=MidiResult,
     settings=Settings,

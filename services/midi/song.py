@@ -8,7 +8,7 @@ import numpy as np
 from contracts.analysis import Analysis
 from contracts.midi import Notes
 from contracts.music import SCORE_ORDER, Stem
-from services.midi.streaming import NoteEvent
+from kit.notes.assembly import NoteEvent
 from services.midi.writers import CHANNELS, DRUM_CHANNEL, MidiTrack, Played, spread
 
 _MAX_PARTS = len(CHANNELS)

@@ -1,66 +1,16 @@
-"""Transcribe audio of any length in constant memory.
+"""Transcribe audio of any length in constant memory: audio in, the notes of its windows out."""
 
-The transcriber buffers posteriors and audio for half a minute, then emits notes up to the quietest
-frame of the second half and drops that part. A note that sounds across the cut stays open and
-continues in the next stretch.
-"""
-
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 
 import numpy as np
 
 from kit.arrays import F32
-from services.midi import dsp, partials
-from services.midi.dsp import DetectedNote, Options, Posteriors
+from kit.notes import partials
+from kit.notes.assembly import STRETCH, NoteAssembler, NoteEvent
+from kit.notes.detection import Options, Posteriors
+from kit.notes.partials import HOP, RATE
 from services.midi.engine import BATCH, EDGE, STEP, WINDOW, Engine
-from services.midi.partials import FRAME, HOP, RATE
-
-STRETCH = 2584
-"""Maximum frames in the buffer: 30 s."""
-_CONTEXT = 16
-_MARGIN = 24
-_SPREAD = 12
-_LOUDNESS_FRAMES = 12
-
-
-@dataclass(frozen=True, slots=True)
-class NoteEvent:
-    """A note of the recording.
-
-    Attributes
-    ----------
-    start, end
-        Seconds.
-    pitch
-        MIDI note.
-    confidence
-        Mean posterior, 0 to 1.
-    level
-        Peak power of its partials after its start, in dB with an arbitrary zero.
-    bends
-        Semitones from `pitch`, one every `partials.FRAME` seconds; empty without `follow_bends`.
-    """
-
-    start: float
-    end: float
-    pitch: int
-    confidence: float
-    level: float
-    bends: F32
-
-
-@dataclass(slots=True)
-class _Open:
-    """A note that sounds across the end of a stretch; `start` is a frame of the whole audio."""
-
-    start: int
-    confidence: float
-    frames: int
-    detected_frames: int
-    """Number of its frames in which the network detected it."""
-    level: float
-    bends: list[F32]
 
 
 @dataclass(slots=True)
@@ -77,23 +27,32 @@ class NoteTranscriber:
         Whether to track pitch bends.
     stretch
         Maximum frames in the buffer.
+    on_frames
+        Called once for each frame, in order, with posteriors and the power spectrum of the same
+        frames.
     """
 
     engine: Engine
     options: Options
     follow_bends: bool = True
     stretch: int = STRETCH
+    on_frames: Callable[[Posteriors, F32], None] | None = None
+    _assembler: NoteAssembler = field(init=False)
     _pending: F32 = field(default_factory=lambda: np.zeros(EDGE, np.float32))
     """Audio that does not fill a window yet; it begins `EDGE` samples before the next frame."""
     _samples: int = 0
-    _first: int = 0
-    """First buffered frame."""
-    _context: int = 0
-    """Number of buffered frames whose notes are already emitted."""
     _audio: F32 = field(default_factory=lambda: np.zeros(0, np.float32))
-    _posteriors: list[Posteriors] = field(default_factory=list)
-    _frames: int = 0
-    _open: dict[int, _Open] = field(default_factory=dict)
+    _audio_first: int = 0
+    """Frame at which `_audio` begins."""
+
+    def __post_init__(self) -> None:
+        self._assembler = NoteAssembler(
+            self.options,
+            self._spectrum,
+            follow_bends=self.follow_bends,
+            stretch=self.stretch,
+            on_frames=self.on_frames,
+        )
 
     def feed(self, block: F32) -> Iterator[NoteEvent]:
         """Process more audio, `[samples]`, and yield the notes that are complete."""
@@ -102,112 +61,31 @@ class NoteTranscriber:
         self._audio = np.concatenate([self._audio, block])
         span = WINDOW + (BATCH - 1) * STEP
         while len(self._pending) >= span:
-            self._infer(BATCH)
-            if self._frames >= self.stretch:
-                yield from self._release(self._quiet_moment())
+            yield from self._assembler.add(self._infer(BATCH))
 
     def finish(self) -> Iterator[NoteEvent]:
         """Process the end of the audio and yield the remaining notes."""
         if not self._samples:
             return
         frames_total = -(-self._samples // HOP)
-        while self._first + self._frames < frames_total:
-            left = frames_total - self._first - self._frames
+        while self._assembler.frames < frames_total:
+            left = frames_total - self._assembler.frames
             count = min(BATCH, -(-left * HOP // STEP))
             short = WINDOW + (count - 1) * STEP - len(self._pending)
             if short > 0:
                 self._pending = np.concatenate([self._pending, np.zeros(short, np.float32)])
-            self._infer(count)
-        self._posteriors = [self._kept().cut(0, frames_total - self._first)]
-        self._frames = frames_total - self._first
-        yield from self._release(None)
+            posteriors = self._infer(count)
+            yield from self._assembler.add(posteriors.cut(0, min(left, len(posteriors))), ends=True)
+        yield from self._assembler.finish(self._samples / RATE)
 
-    def _infer(self, count: int) -> None:
+    def _infer(self, count: int) -> Posteriors:
         starts = np.arange(count) * STEP
         windows = np.stack([self._pending[start : start + WINDOW] for start in starts])
-        posteriors = self.engine.run(windows)
         self._pending = self._pending[count * STEP :]
-        self._posteriors.append(posteriors)
-        self._frames += len(posteriors)
+        return self.engine.run(windows)
 
-    def _kept(self) -> Posteriors:
-        return Posteriors(
-            np.concatenate([p.onset for p in self._posteriors]),
-            np.concatenate([p.note for p in self._posteriors]),
-            np.concatenate([p.contour for p in self._posteriors]),
-        )
-
-    def _quiet_moment(self) -> int:
-        """Return the last frame of the second half at which the fewest notes sound."""
-        kept = self._kept()
-        sounding = (kept.note >= self.options.frame_threshold).sum(axis=1)
-        onsets = (kept.onset >= 0.5 * self.options.onset_threshold).sum(axis=1)
-        around = np.convolve(sounding + 2 * onsets, np.ones(2 * _SPREAD + 1), "same")
-        begin, end = self._frames // 2, self._frames - _MARGIN
-        return end - 1 - int(np.argmin(around[begin:end][::-1]))
-
-    def _release(self, cut: int | None) -> Iterator[NoteEvent]:
-        """Emit the notes of the buffered frames before `cut`, or of all, and drop the frames."""
-        kept = self._kept()
-        frames = len(kept)
-        # Include some frames after the cut, so that ends near the cut are measured correctly.
-        seen = frames if cut is None else min(cut + _MARGIN, frames)
-        spectrum = partials.power(self._audio, seen)
-        notes = dsp.find_notes(
-            kept.cut(0, seen),
-            spectrum,
-            self.options,
-            begin=self._context,
-            held=frozenset(self._open),
-        )
-        still_open: dict[int, _Open] = {}
-        for note in notes:
-            continued = self._open.pop(note.pitch) if note.continued else None
-            if cut is not None and note.start >= cut:
-                continue
-            end = min(note.end, cut) if cut is not None else note.end
-            opened = self._extend(continued, note, end, kept, spectrum)
-            if cut is not None and note.end > cut:
-                still_open[note.pitch] = opened
-            else:
-                yield self._to_event(note.pitch, opened)
-        self._open = still_open
-        if cut is not None:
-            gone = max(0, cut - _CONTEXT)
-            self._context = cut - gone
-            self._posteriors = [kept.cut(gone, frames)]
-            self._frames = frames - gone
-            self._first += gone
-            self._audio = self._audio[gone * HOP :]
-
-    def _extend(
-        self, opened: _Open | None, note: DetectedNote, end: int, kept: Posteriors, spectrum: F32
-    ) -> _Open:
-        length = end - note.start
-        # The contour no longer shows the release tail.
-        detected_length = (
-            length if note.network_end is None else min(note.network_end - note.start, length)
-        )
-        bends = [] if opened is None else opened.bends
-        if self.follow_bends:
-            seen = dsp.bends(kept.contour[note.start : note.start + detected_length], note.pitch)
-            last = next((float(part[-1]) for part in (seen, *bends[::-1]) if len(part)), 0.0)
-            bends = [*bends, np.pad(seen, (0, length - detected_length), constant_values=last)]
-        if opened is None:
-            rows = partials.partials(
-                spectrum[note.start : note.start + _LOUDNESS_FRAMES], note.pitch
-            )
-            power = float(rows.sum(axis=0).max(initial=0.0)) if len(rows) else 0.0
-            level = 10 * float(np.log10(power + 1e-9))
-            start = self._first + note.start
-            return _Open(start, note.confidence, length, detected_length, level, bends)
-        total = opened.detected_frames + detected_length
-        mean = (
-            opened.confidence * opened.detected_frames + note.confidence * detected_length
-        ) / max(total, 1)
-        return _Open(opened.start, mean, opened.frames + length, total, opened.level, bends)
-
-    def _to_event(self, pitch: int, opened: _Open) -> NoteEvent:
-        bends = np.concatenate(opened.bends) if opened.bends else np.zeros(0, np.float32)
-        ends = min((opened.start + opened.frames) * FRAME, self._samples / RATE)
-        return NoteEvent(opened.start * FRAME, ends, pitch, opened.confidence, opened.level, bends)
+    def _spectrum(self, first: int, frames: int) -> F32:
+        """Return the power spectrum from a frame on; audio before it is no longer needed."""
+        self._audio = self._audio[(first - self._audio_first) * HOP :]
+        self._audio_first = first
+        return partials.power(self._audio, frames)

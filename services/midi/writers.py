@@ -7,13 +7,13 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import mido
-import numpy as np
 
 from contracts.midi import Notes
 from contracts.tagging import SoundClass
+from kit.notes.assembly import NoteEvent
+from kit.notes.notation import median_level, name_of, strays, velocity_of
+from kit.notes.partials import FRAME
 from kit.signal.tempo_grid import TICKS_PER_BEAT, Grid
-from services.midi.partials import FRAME
-from services.midi.streaming import NoteEvent
 
 BEND_RANGE = 2
 """Pitch bend range in semitones, set on every channel."""
@@ -22,15 +22,7 @@ DRUM_CHANNEL = 9
 CHANNELS = tuple(channel for channel in range(16) if channel != DRUM_CHANNEL)
 """Channels for pitched instruments."""
 _FULL_BEND = 8192
-_NAMES = ("C", "C#", "D", "D#", "E", "F", "F#", "G", "G#", "A", "A#", "B")
-# A note that deviates by less than this, in semitones, most of the time is written without bends,
-# which would only fill the file.
-_STRAIGHT = 0.12
-_STRAIGHT_PERCENTILE = 80
 _BEND_STEP = 0.04
-_VELOCITY_AT_MEDIAN = 80
-_VELOCITY_PER_DB = 2.5
-_SOFTEST = 20
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,11 +49,6 @@ class MidiTrack:
     """General MIDI instrument, from 0, of every channel in use."""
 
 
-def name_of(pitch: int) -> str:
-    """Return the name of a MIDI note; 60 is C4."""
-    return f"{_NAMES[pitch % 12]}{pitch // 12 - 1}"
-
-
 def play(notes: Sequence[NoteEvent], *, pitch_bends: bool) -> list[Played]:
     """Assign a velocity and a channel to each note.
 
@@ -78,9 +65,8 @@ def play(notes: Sequence[NoteEvent], *, pitch_bends: bool) -> list[Played]:
         In order of time. Velocities follow the notes' levels relative to their median, because
         absolute loudness is unknown.
     """
-    median = float(np.median([note.level for note in notes])) if notes else 0.0
-    loud = [_VELOCITY_AT_MEDIAN + _VELOCITY_PER_DB * (note.level - median) for note in notes]
-    velocities = [int(np.clip(round(level), _SOFTEST, 127)) for level in loud]
+    median = median_level(notes)
+    velocities = [velocity_of(note, median) for note in notes]
     return spread(list(zip(notes, velocities, strict=True)), CHANNELS, pitch_bends=pitch_bends)
 
 
@@ -113,17 +99,11 @@ def spread(
         if pitch_bends:
             empty = [c for c in channels if free_from[c] <= note.start]
             channel = empty[0] if empty else min(channels, key=lambda c: bent_until[c])
-            bent = bool(empty) and _strays(note)
+            bent = bool(empty) and strays(note)
             free_from[channel] = max(free_from[channel], note.end)
             bent_until[channel] = note.end if bent else bent_until[channel]
         played.append(Played(note, velocity, channel, bent))
     return played
-
-
-def _strays(note: NoteEvent) -> bool:
-    return len(note.bends) > 0 and bool(
-        np.percentile(np.abs(note.bends), _STRAIGHT_PERCENTILE) >= _STRAIGHT
-    )
 
 
 def _bend_of(semitones: float) -> int:

@@ -35,7 +35,7 @@ FREE_FORM = frozenset(
 SHARED = frozenset({"__init__", "client", "connection", "polling", "resource"})
 """Modules that are no resource."""
 STREAMS = frozenset({("GET", "/v1/events")})
-BINARY = frozenset({("GET", "/v1/maps/{name}/points")})
+BINARY = frozenset({("GET", "/v1/maps/{name}/points"), ("GET", "/v1/search/descriptors")})
 """Operations whose answer is bytes."""
 
 

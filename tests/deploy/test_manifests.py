@@ -1,5 +1,6 @@
 """What an overlay renders to is complete, consistent, confined, and can reach what it needs."""
 
+import re
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -13,10 +14,12 @@ from tests.support.kustomize import render
 # A machine that has neither kubectl nor kustomize builds one first.
 pytestmark = [pytest.mark.timeout(600), pytest.mark.xdist_group("kustomize")]
 
-OVERLAYS = ("dev", "production")
+OVERLAYS = ("dev", "production", "external")
 SERVICES = [*services(), ROOT / "gateway"]
 WITH_WEIGHTS = [folder for folder in workers() if (folder / "weights.toml").exists()]
 NAME = "app.kubernetes.io/name"
+NAMING = ("k8s-app", "cnpg.io/cluster", "strimzi.io/cluster", NAME)
+"""Labels by which policies name whom a pod reaches."""
 LIMITS = {
     "gateway": ("250m", "256Mi", "512Mi"),
     "library": ("250m", "256Mi", "768Mi"),
@@ -51,7 +54,7 @@ class Rendered:
     def pods(self) -> Iterator[tuple[str, Document]]:
         """Yield the template of every pod with the name of its workload."""
         for (kind, name), document in self.by_name.items():
-            if kind in {"Deployment", "Job"}:
+            if kind in {"Deployment", "StatefulSet", "Job"}:
                 yield name, document["spec"]["template"]
 
     def rules(self, pod: Document, way: str) -> list[Document]:
@@ -68,12 +71,32 @@ class Rendered:
 
 def selector_matches(selector: Document, pod: Document) -> bool:
     """Return whether a selector by labels means a pod."""
-    return selector.get("matchLabels", {}).items() <= pod["metadata"]["labels"].items()
+    labels = pod["metadata"]["labels"]
+    return selector.get("matchLabels", {}).items() <= labels.items() and all(
+        (labels.get(rule["key"]) in rule["values"]) == (rule["operator"] == "In")
+        for rule in selector.get("matchExpressions", ())
+    )
 
 
 def containers(pod: Document) -> list[Document]:
     """Return a pod's containers, those of its start included."""
     return [*pod["spec"].get("initContainers", ()), *pod["spec"]["containers"]]
+
+
+def values(container: Document) -> dict[str, str]:
+    """Return the environment of a container that the manifest itself gives."""
+    return {entry["name"]: entry["value"] for entry in container["env"] if "value" in entry}
+
+
+def destinations(rules: list[Document]) -> set[tuple[str, int]]:
+    """Return who is reached on which port: the label that names it, or `outside`."""
+    reached = set()
+    for rule in rules:
+        for target in rule["to"]:
+            labels = target.get("podSelector", {}).get("matchLabels", {})
+            name = next((labels[key] for key in NAMING if key in labels), "outside")
+            reached |= {(name, port["port"]) for port in rule["ports"]}
+    return reached
 
 
 @pytest.fixture(scope="module", params=OVERLAYS)
@@ -83,18 +106,23 @@ def rendered(request: pytest.FixtureRequest) -> Rendered:
 
 def test_every_service_has_one_document_of_each_kind(rendered: Rendered) -> None:
     words, of_workers = {folder.name for folder in SERVICES}, {folder.name for folder in workers()}
-    http = words - of_workers
-    assert rendered.names("Deployment") == rendered.names("ServiceAccount") == words
-    assert rendered.names("Service") == http
-    assert rendered.names("PodDisruptionBudget") == of_workers
-    assert rendered.names("NetworkPolicy") == words | {"default-deny", "weights"}
+    inside = {"objects"} if ("StatefulSet", "objects") in rendered.by_name else set()
+    assert rendered.names("Deployment") == rendered.names("PodDisruptionBudget") == words
+    assert rendered.names("ServiceAccount") == words | inside
+    assert rendered.names("Service") == (words - of_workers) | inside
+    assert rendered.names("NetworkPolicy") >= words | {"default-deny", "weights"}
     assert rendered.names("Job") == {f"weights-{folder.name}" for folder in WITH_WEIGHTS}
     assert rendered.names("PersistentVolumeClaim") == {"weights"}
     assert rendered.names("ConfigMap") == {"cratedig"}
 
 
 def test_no_placeholder_of_a_component_is_left(rendered: Rendered) -> None:
-    assert "worker" not in yaml.safe_dump(rendered.documents)
+    ours = [
+        document
+        for document in rendered.documents
+        if document["kind"] not in {"ScaledObject", "PrometheusRule"}
+    ]
+    assert not re.search(r"\bworker\b", yaml.safe_dump(ours))
 
 
 @pytest.mark.parametrize("folder", SERVICES, ids=lambda path: path.name)
@@ -107,7 +135,7 @@ def test_a_service_goes_by_its_own_name_everywhere(rendered: Rendered, folder: P
     assert deployment["metadata"]["labels"] == pod["metadata"]["labels"] == labels
     assert deployment["spec"]["selector"] == {"matchLabels": {NAME: word}}
     assert pod["spec"]["serviceAccountName"] == container["name"] == word
-    assert container["image"] == f"cratedig/{word}"
+    assert container["image"] in {f"cratedig/{word}", f"cratedig/{word}-gpu"}
     assert "command" not in container, "the image knows how it is started"
     assert container["envFrom"] == [
         {"configMapRef": {"name": "cratedig"}},
@@ -122,16 +150,19 @@ def test_a_service_goes_by_its_own_name_everywhere(rendered: Rendered, folder: P
 def test_a_service_is_probed_and_bounded(rendered: Rendered, folder: Path) -> None:
     pod = rendered.by_name["Deployment", folder.name]["spec"]["template"]["spec"]
     (container,) = pod["containers"]
-    env = {entry["name"]: entry["value"] for entry in container["env"]}
+    env = values(container)
     port = env.get("KIT_HEALTH_PORT") or env[f"{folder.name.upper()}_PORT"]
     ports = {entry["name"]: entry["containerPort"] for entry in container["ports"]}
     for probe, path in (("livenessProbe", "/healthz"), ("readinessProbe", "/readyz")):
         http_get = container[probe]["httpGet"]
         assert (http_get["path"], str(ports[http_get["port"]])) == (path, port)
+    assert container["startupProbe"]["httpGet"] == container["livenessProbe"]["httpGet"]
     cpu, memory, memory_limit = LIMITS[folder.name]
+    shared = ("StatefulSet", "objects") in rendered.by_name
+    gpu = {"nvidia.com/gpu": 1} if container["image"].endswith("-gpu") else {}
     assert container["resources"] == {
-        "requests": {"cpu": cpu, "memory": memory},
-        "limits": {"memory": memory_limit},
+        "requests": {"cpu": "100m" if shared else cpu, "memory": memory},
+        "limits": {"memory": memory_limit, **gpu},
     }
     if "KIT_GRACE" in env:
         assert pod["terminationGracePeriodSeconds"] >= float(env["KIT_GRACE"]) + 10
@@ -167,7 +198,7 @@ def test_every_pod_is_confined(rendered: Rendered) -> None:
 def test_every_service_leads_to_the_pods_of_its_name(rendered: Rendered) -> None:
     for name in rendered.names("Service"):
         spec = rendered.by_name["Service", name]["spec"]
-        pod = rendered.by_name["Deployment", name]["spec"]["template"]
+        pod = dict(rendered.pods())[name]
         assert selector_matches({"matchLabels": spec["selector"]}, pod)
         there = {
             port_entry["name"]: port_entry["containerPort"]
@@ -177,35 +208,94 @@ def test_every_service_leads_to_the_pods_of_its_name(rendered: Rendered) -> None
             assert there[port["targetPort"]] == port["port"]
 
 
-@pytest.mark.parametrize("folder", workers(), ids=lambda path: path.name)
-def test_a_worker_reaches_what_it_needs_and_nothing_else(rendered: Rendered, folder: Path) -> None:
-    pod = rendered.by_name["Deployment", folder.name]["spec"]["template"]
-    reached = {
-        (peer["podSelector"]["matchLabels"].get(NAME, "dns"), port["port"])
-        for rule in rendered.rules(pod, "egress")
-        for peer in rule["to"]
-        for port in rule["ports"]
+def servers(rendered: Rendered) -> dict[str, tuple[str, int]]:
+    """Return where an overlay's Kafka, Postgres and S3 store are."""
+    return {
+        "kafka": ("kafka" if rendered.names("Kafka") else "outside", 9093),
+        "postgres": ("postgres" if rendered.names("Cluster") else "outside", 5432),
+        "objects": ("objects", 9000) if rendered.names("StatefulSet") else ("outside", 443),
     }
-    assert reached == {("dns", 53), ("library", 8082), ("kafka", 9093), ("objects", 9000)}
-    library = rendered.by_name["Deployment", "library"]["spec"]["template"]
-    assert any(
-        selector_matches(peer["podSelector"], pod)
-        and {"protocol": "TCP", "port": 8082} in rule["ports"]
-        for rule in rendered.rules(library, "ingress")
-        for peer in rule["from"]
-    ), "the library lets it in"
 
 
-def test_what_fetches_weights_or_imports_reaches_public_addresses_and_nothing_else_does(
+def test_a_pod_reaches_what_it_needs_and_nothing_else(rendered: Rendered) -> None:
+    known = servers(rendered)
+    shared = {("kube-dns", 53), known["kafka"], known["objects"]}
+    library = ("library", 8082)
+    needs = {
+        "gateway": shared | {known["postgres"], ("library", 8081), library},
+        # Imports come from public addresses.
+        "library": shared | {known["postgres"], ("gateway", 8080), ("outside", 443)},
+        **{folder.name: shared | {library} for folder in workers()},
+        **{
+            f"weights-{folder.name}": {("kube-dns", 53), ("outside", 443)}
+            for folder in WITH_WEIGHTS
+        },
+        "objects": set(),
+    }
+    for name, pod in rendered.pods():
+        assert destinations(rendered.rules(pod, "egress")) == needs[name], name
+
+
+def test_a_pod_lets_in_who_needs_it_and_nobody_else(rendered: Rendered) -> None:
+    for name, pod in rendered.pods():
+        callers = {
+            (
+                peer.get("podSelector", {}).get("matchLabels", {}).get(NAME, "anybody"),
+                port["port"],
+            )
+            for rule in rendered.rules(pod, "ingress")
+            for peer in rule.get("from", [{}])
+            for port in rule["ports"]
+        }
+        monitored = {
+            ("prometheus", port)
+            for port in ("internal", "metrics", "health")
+            if rendered.names("PodMonitor") and not name.startswith("weights-")
+        }
+        allowed = {
+            "gateway": {("anybody", 8080)},
+            "library": {
+                ("gateway", 8081),
+                ("gateway", 8082),
+                *((folder.name, 8082) for folder in workers()),
+            },
+            "objects": {("anybody", 9000)},
+        }.get(name, set())
+        assert callers == allowed | monitored, name
+
+
+def test_only_the_jobs_that_fetch_weights_and_imports_reach_public_addresses(
     rendered: Rendered,
 ) -> None:
+    private = {"10.0.0.0/8", "100.64.0.0/10", "169.254.0.0/16", "172.16.0.0/12", "192.168.0.0/16"}
     for name, pod in rendered.pods():
-        fetches = any("fetch" in container.get("command", ()) for container in containers(pod))
-        egress = rendered.rules(pod, "egress")
-        public = [rule for rule in egress if any("ipBlock" in peer for peer in rule["to"])]
-        assert bool(public) == (fetches or name == "library"), name
-        assert fetches == name.startswith("weights-")
-        assert all(rule["ports"] == [{"protocol": "TCP", "port": 443}] for rule in public)
+        public = [
+            peer["ipBlock"]
+            for rule in rendered.rules(pod, "egress")
+            for peer in rule["to"]
+            if "except" in peer.get("ipBlock", {})
+        ]
+        assert bool(public) == (name == "library" or name.startswith("weights-")), name
+        assert all(set(block["except"]) in (private, {"fc00::/7", "fe80::/10"}) for block in public)
+
+
+def test_replicas_are_spread_and_nodes_can_be_drained(rendered: Rendered) -> None:
+    for folder in SERVICES:
+        pod = rendered.by_name["Deployment", folder.name]["spec"]["template"]
+        zones, nodes = pod["spec"]["topologySpreadConstraints"]
+        assert zones["topologyKey"] == "topology.kubernetes.io/zone"
+        assert nodes["topologyKey"] == "kubernetes.io/hostname"
+        for constraint in (zones, nodes):
+            assert constraint["labelSelector"] == {"matchLabels": {NAME: folder.name}}
+        disruption = rendered.by_name["PodDisruptionBudget", folder.name]["spec"]
+        assert disruption["maxUnavailable"] == 1
+        assert disruption["selector"] == {"matchLabels": {NAME: folder.name}}
+
+
+def test_a_gateway_knows_how_many_there_are(rendered: Rendered) -> None:
+    deployment = rendered.by_name["Deployment", "gateway"]["spec"]
+    (container,) = deployment["template"]["spec"]["containers"]
+    assert int(values(container).get("GATEWAY_REPLICAS", "1")) == deployment.get("replicas", 1)
 
 
 @pytest.mark.parametrize("folder", WITH_WEIGHTS, ids=lambda path: path.name)
@@ -218,13 +308,13 @@ def test_a_pod_verifies_the_weights_that_its_job_fetches(rendered: Rendered, fol
     command = ["python", "-m", "kit.weights"]
     assert fetching["command"] == [*command, "fetch", word]
     assert verifying["command"] == [*command, "verify", word]
-    assert fetching["image"] == verifying["image"] == f"cratedig/{word}"
+    assert fetching["image"] == verifying["image"] == pod["spec"]["containers"][0]["image"]
     for template in (job, pod):
         assert {"name": "weights", "persistentVolumeClaim": {"claimName": "weights"}} in (
             template["spec"]["volumes"]
         )
     for container in (fetching, verifying, pod["spec"]["containers"][0]):
-        env = {entry["name"]: entry["value"] for entry in container["env"]}
+        env = values(container)
         mounted = {entry["name"]: entry for entry in container["volumeMounts"]}
         assert env["KIT_WEIGHTS_DIR"] == mounted["weights"]["mountPath"]
         assert mounted["weights"].get("readOnly", False) == (container is not fetching)

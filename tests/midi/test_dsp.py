@@ -7,7 +7,15 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from services.midi.dsp import LOWEST, DetectedNote, Options, Posteriors, bends, find_notes, note_of
+from kit.notes.detection import (
+    LOWEST,
+    DetectedNote,
+    Options,
+    Posteriors,
+    bends,
+    find_notes,
+    note_of,
+)
 
 FRAMES = 200
 SILENT = np.zeros((FRAMES, 1025), np.float32)

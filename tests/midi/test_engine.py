@@ -8,10 +8,10 @@ import pytest
 from kit.arrays import F32
 from kit.inference.base import EngineName
 from kit.inference.opening import open_network
+from kit.notes.detection import LOWEST
+from kit.notes.partials import FRAME, HOP, RATE
 from kit.worker.engines import EngineContext
-from services.midi.dsp import LOWEST
 from services.midi.engine import BATCH, EDGE, KEPT_FRAMES, STEP, WINDOW, load_engine
-from services.midi.partials import FRAME, HOP, RATE
 from tests.midi.music import KnownNote, perform
 from tests.midi.test_streaming import at_rate
 

@@ -13,6 +13,7 @@ from pydantic import ValidationError
 from contracts.items import ArtifactKind
 from contracts.midi import MidiParams, MidiResult
 from contracts.music import Stem
+from kit.notes.stored import StoredPosteriors
 from kit.worker.job import Job
 from kit.worker.outcomes import Rejected, Skipped
 from services.midi.engine import Engine
@@ -80,6 +81,7 @@ def test_the_three_files_say_the_same(tmp_path: Path, engine: Engine) -> None:
     job = job_of(tmp_path, perform(CHORDS), stem=Stem.PIANO)
     handle(MidiParams(), job, engine)
     assert [(o.name, o.kind, o.media_type, o.stem) for o in job.outputs] == [
+        ("posteriors.bin", ArtifactKind.POSTERIORS, "application/octet-stream", Stem.PIANO),
         ("notes.mid", ArtifactKind.MIDI, "audio/midi", Stem.PIANO),
         ("notes.json", ArtifactKind.NOTES, "application/json", Stem.PIANO),
         ("notes.csv", ArtifactKind.NOTES, "text/csv", Stem.PIANO),
@@ -93,6 +95,14 @@ def test_the_three_files_say_the_same(tmp_path: Path, engine: Engine) -> None:
         assert int(row["pitch"]) == note["pitch"]
         assert row["name"] == note["name"]
         assert not any(cell.startswith(("=", "+", "-", "@", "\t")) for cell in row.values())
+    stored = StoredPosteriors(file_of(job, "posteriors.bin").read_bytes())
+    params = MidiParams()
+    again = stored.decode(
+        onset_threshold=params.onset_threshold,
+        frame_threshold=params.frame_threshold,
+        minimum_note_ms=params.minimum_note_ms,
+    )
+    assert [note.pitch for note in again] == [note["pitch"] for note in content]
     struck = [m for m in mido.MidiFile(file_of(job, "notes.mid")) if m.type == "note_on"]
     assert sorted(m.note for m in struck) == sorted(note["pitch"] for note in content)
 

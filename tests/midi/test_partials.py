@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from services.midi.partials import (
+from kit.notes.partials import (
     FRAME,
     HOP,
     RATE,

@@ -5,10 +5,11 @@ import pytest
 import soxr
 
 from kit.arrays import F32
-from services.midi.dsp import Options, Posteriors
+from kit.notes.assembly import NoteEvent
+from kit.notes.detection import Options, Posteriors
+from kit.notes.partials import FRAME, HOP, RATE
 from services.midi.engine import BATCH, KEPT_FRAMES, WINDOW, Engine
-from services.midi.partials import FRAME, HOP, RATE
-from services.midi.streaming import NoteEvent, NoteTranscriber
+from services.midi.streaming import NoteTranscriber
 from tests.midi import music
 from tests.midi.music import KnownNote, matched, perform
 
@@ -129,7 +130,8 @@ def test_memory_does_not_grow_with_length() -> None:
         for _ in transcriber.feed(noise):
             pass
         held = transcriber._audio.nbytes + transcriber._pending.nbytes
-        kept.append(held + sum(p.onset.nbytes + p.contour.nbytes for p in transcriber._posteriors))
+        buffered = transcriber._assembler._posteriors
+        kept.append(held + sum(p.onset.nbytes + p.contour.nbytes for p in buffered))
     assert max(kept[100:]) <= max(kept[:100]) * 1.01
     assert max(kept) < 12e6
 

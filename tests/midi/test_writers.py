@@ -11,9 +11,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from contracts.midi import Notes
+from kit.notes.assembly import NoteEvent
 from kit.signal.tempo_grid import even
 from services.midi.handler import polyphony
-from services.midi.streaming import NoteEvent
 from services.midi.writers import (
     BEND_RANGE,
     MidiTrack,

@@ -20,6 +20,7 @@ _FOLDERS = {
     "stem": "stems",
     "midi": "midi",
     "notes": "midi",
+    "posteriors": "midi",
     "lyrics": "lyrics",
     "analysis": "analysis",
     "image": "analysis",

@@ -9,7 +9,7 @@ from uuid import uuid4
 from pydantic import TypeAdapter
 
 T = TypeVar("T")
-QueryValue = str | int | bool | Sequence[str] | None
+QueryValue = str | int | float | bool | Sequence[str] | None
 
 
 @dataclass(frozen=True, slots=True)

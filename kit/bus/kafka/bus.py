@@ -20,6 +20,7 @@ from kit.bus.dead_letters import parse_dead_letter, parse_id
 from kit.bus.delivery import pause
 from kit.bus.kafka.clients import milliseconds, start_client, stop_client
 from kit.bus.kafka.consumer import KafkaConsumer
+from kit.bus.kafka.security import KafkaSecurity
 from kit.bus.records import DeadLetterRecord, Record
 from kit.bus.watchdog import KafkaTimes, Stalled, Watch
 
@@ -42,12 +43,21 @@ class KafkaBus:
         Bootstrap servers, `host:port[,host:port]`.
     times
         Timeouts and pauses.
+    security
+        Encryption and credentials; by default neither.
     """
 
     members = 1
 
-    def __init__(self, servers: str, *, times: KafkaTimes | None = None) -> None:
+    def __init__(
+        self,
+        servers: str,
+        *,
+        times: KafkaTimes | None = None,
+        security: KafkaSecurity | None = None,
+    ) -> None:
         self.servers = servers
+        self._security = (security or KafkaSecurity()).options()
         self.times = times or KafkaTimes()
         self._producer: AIOKafkaProducer | None = None
         self._starting = asyncio.Lock()
@@ -232,12 +242,19 @@ class KafkaBus:
     async def _create(self, topics: tuple[Topic, ...]) -> str:
         """Try to create topics; return the errors as text, empty if there were none."""
         admin = AIOKafkaAdminClient(
-            bootstrap_servers=self.servers, request_timeout_ms=milliseconds(self.times.request)
+            bootstrap_servers=self.servers,
+            request_timeout_ms=milliseconds(self.times.request),
+            **self._security,
         )
         try:
             await admin.start()
+            # A user that may not create topics can start, as long as they all exist.
+            existing = set(await admin.list_topics())
+            missing = [topic for topic in topics if topic.name not in existing]
+            if not missing:
+                return ""
             brokers = len((await admin.describe_cluster())["brokers"])
-            answer = await admin.create_topics([_new_topic(topic, brokers) for topic in topics])
+            answer = await admin.create_topics([_new_topic(topic, brokers) for topic in missing])
         finally:
             await admin.close()
         return ", ".join(
@@ -259,6 +276,7 @@ class KafkaBus:
                     request_timeout_ms=milliseconds(self.times.request),
                     max_request_size=RECORD_BYTES,
                     metadata_max_age_ms=milliseconds(self.times.metadata),
+                    **self._security,
                 )
                 try:
                     await start_client(producer, self.times.request)
@@ -284,6 +302,7 @@ class KafkaBus:
             "retry_backoff_ms": 500,
             "metadata_max_age_ms": milliseconds(self.times.metadata),
             "enable_auto_commit": False,
+            **self._security,
         }
 
     def backoff(self, faults: int) -> float:

@@ -33,7 +33,7 @@ from services.library.cuts.samples import (
 
 
 @dataclass(frozen=True, slots=True)
-class Recording:
+class CutRecording:
     """What is known of an item, or of one of its stems, before its lists of cuts are read."""
 
     item: str
@@ -60,7 +60,7 @@ class Recording:
 
 async def read_recording(
     repository: Repository, id_: str, field: CorrectionField, *, write: bool
-) -> Recording:
+) -> CutRecording:
     """Read what is known of the cuts of an item or of one of its stems.
 
     Raises
@@ -80,7 +80,7 @@ async def read_recording(
     stem = CUTS_OF[field]
     if stem is not None:
         await _require_stem(session, item, stem)
-    return Recording(
+    return CutRecording(
         item=item.id,
         field=field,
         stem=stem or item.stem,
@@ -112,7 +112,7 @@ class CutLists:
     def __init__(self) -> None:
         self.threads = LaneThreads()
 
-    async def machine(self, objects: ObjectStore, recording: Recording) -> tuple[Cut, ...]:
+    async def machine(self, objects: ObjectStore, recording: CutRecording) -> tuple[Cut, ...]:
         """Return the machine's cuts with their samples; none if nothing was sliced."""
         file = recording.machine_file
         data = await fetch_lane_file(objects, file) if file is not None else None
@@ -120,7 +120,7 @@ class CutLists:
             return ()
         return await self.threads.run(_machine_cuts, data, file.sha256, recording)
 
-    async def current(self, objects: ObjectStore, recording: Recording) -> tuple[Cut, ...]:
+    async def current(self, objects: ObjectStore, recording: CutRecording) -> tuple[Cut, ...]:
         """Return the cuts that count, with their samples."""
         newest = recording.newest
         if newest is None or newest.value is None:
@@ -128,7 +128,7 @@ class CutLists:
         return await self.threads.run(_user_cuts, newest.value, recording)
 
 
-def _machine_cuts(data: bytes, sha256: str, recording: Recording) -> tuple[Cut, ...]:
+def _machine_cuts(data: bytes, sha256: str, recording: CutRecording) -> tuple[Cut, ...]:
     cuts = [Cut.model_validate(cut) for cut in lane_of(data, sha256, recording.field) or ()]
     # Slices were stored by the names that their numbers and kinds give them.
     by_number = {
@@ -143,11 +143,11 @@ def _machine_cuts(data: bytes, sha256: str, recording: Recording) -> tuple[Cut, 
     )
 
 
-def _user_cuts(data: bytes, recording: Recording) -> tuple[Cut, ...]:
+def _user_cuts(data: bytes, recording: CutRecording) -> tuple[Cut, ...]:
     return with_samples(read_cuts(data), recording.samples, recording.stem)
 
 
-def to_cut_list(recording: Recording, cuts: tuple[Cut, ...], *, version: int) -> CutList:
+def to_cut_list(recording: CutRecording, cuts: tuple[Cut, ...], *, version: int) -> CutList:
     """Return a list as the API shows it."""
     shown = []
     to_render = 0

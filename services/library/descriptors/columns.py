@@ -1,4 +1,4 @@
-"""The columns of a descriptor table."""
+"""The columns of a table of descriptors."""
 
 from dataclasses import dataclass
 from enum import StrEnum

@@ -11,12 +11,12 @@ from sqlalchemy import func, update
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlmodel import col
 
-from contracts.jobs import JobState, TaskName
+from contracts.jobs import JobState
 from kit.database.engine import database_of
 from kit.database.notifications import notify_on_commit
 from kit.database.upsert import insert_into
 from services.library.jobs.transitions import FinishedJob
-from services.library.recommendations.tables import RecommendationListRow
+from services.library.recommendations.tables import USE, RecommendationListRow
 from services.library.similarity.sound_vectors import UNSCORED
 
 _ROW = RecommendationListRow
@@ -64,9 +64,7 @@ async def outdate_exporters(session: AsyncSession, finished: Sequence[FinishedJo
     owners = {
         job.row.owner
         for job in finished
-        if job.row.task == TaskName.EXPORT
-        and job.row.state == JobState.SUCCEEDED
-        and job.row.item is not None
+        if job.row.task == USE and job.row.state == JobState.SUCCEEDED and job.row.item is not None
     }
     await outdate_accounts(session, sorted(owners))
 

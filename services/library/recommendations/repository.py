@@ -9,7 +9,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from sqlmodel import col
 
 from contracts.collections import CollectionKind
-from contracts.jobs import JobState, TaskName
+from contracts.jobs import JobState
 from contracts.recommendations import ReasonKind
 from kit.vectors.ids import Ids, pack
 from services.library.catalogue.repository import being_deleted, read_ids
@@ -19,6 +19,7 @@ from services.library.imports.tables import ImportRow
 from services.library.jobs.tables import JobRow
 from services.library.recommendations.candidates import KINDS, LikedSounds
 from services.library.recommendations.tables import (
+    USE,
     RecommendationDismissalRow,
     RecommendationListRow,
 )
@@ -125,7 +126,7 @@ def _liked(owner: str) -> list[Any]:
         select(col(job.item), literal(ReasonKind.EXPORT.value), null())
         .where(
             col(job.owner) == owner,
-            col(job.task) == TaskName.EXPORT,
+            col(job.task) == USE,
             col(job.state) == JobState.SUCCEEDED,
             col(job.item).is_not(None),
         )

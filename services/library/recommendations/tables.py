@@ -5,9 +5,12 @@ from datetime import datetime
 from sqlalchemy import Index, LargeBinary, text
 from sqlmodel import Field
 
+from contracts.jobs import TaskName
 from kit.database.base import Utc
 from services.library.metadata import Table
 
+USE = TaskName.EXPORT
+"""Jobs of this task tell that their owner uses the item."""
 _OUTDATED = text("outdated IS NOT NULL")
 
 

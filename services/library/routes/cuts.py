@@ -18,14 +18,14 @@ from services.library.corrections.corrections import write_correction
 from services.library.corrections.values import StoredValue, check_cuts, pack_value
 from services.library.corrections.views import to_json
 from services.library.cuts.edits import edit_cuts
-from services.library.cuts.lists import CutLists, Recording, read_recording, to_cut_list
+from services.library.cuts.lists import CutLists, CutRecording, read_recording, to_cut_list
 from services.library.idempotency import Key, once
 from services.library.pipelines.cut_rendering import render_cuts
 from services.library.pipelines.repository import PipelineRepository
 from services.library.pipelines.runs import job_summaries, run_to_api, step_states_of
 from services.library.routes.context import REFUSED, Context, Reader, Runner, Writer
 
-Part = Annotated[
+StemOfSong = Annotated[
     PartOfSong | None,
     Query(description="The stem that is cut; without it the item itself."),
 ]
@@ -50,18 +50,18 @@ def cut_routes(server: Context) -> APIRouter:
 
     async def recording_of(
         principal: Principal, item: str, field: CorrectionField, *, write: bool
-    ) -> Recording:
+    ) -> CutRecording:
         async with server.database.session() as session:
             return await read_recording(Repository(session, principal), item, field, write=write)
 
-    async def answer(recording: Recording, cuts: tuple[Cut, ...], version: int) -> RawResponse:
+    async def answer(recording: CutRecording, cuts: tuple[Cut, ...], version: int) -> RawResponse:
         def shown() -> bytes:
             return to_json(to_cut_list(recording, cuts, version=version))
 
         return RawResponse(await lists.threads.run(shown), media_type="application/json")
 
     @router.get("", response_model=CutList)
-    async def get(principal: Reader, item: ItemId, stem: Part = None) -> RawResponse:
+    async def get(principal: Reader, item: ItemId, stem: StemOfSong = None) -> RawResponse:
         """Return the cuts of an item or of one of its stems, with the samples made from them.
 
         They are the user's, if there are any, and otherwise those that slicing found.
@@ -77,7 +77,7 @@ def cut_routes(server: Context) -> APIRouter:
         principal: Writer,
         item: ItemId,
         request: Annotated[CutsPatch, Body(openapi_examples=_EXAMPLES)],
-        stem: Part = None,
+        stem: StemOfSong = None,
     ) -> RawResponse:
         """Move, split, merge, delete and add cuts: all edits are made, or none.
 
@@ -110,7 +110,11 @@ def cut_routes(server: Context) -> APIRouter:
         "/render", status_code=202, responses={200: {"description": "All results exist already."}}
     )
     async def render(
-        principal: Runner, item: ItemId, response: Response, stem: Part = None, key: Key = None
+        principal: Runner,
+        item: ItemId,
+        response: Response,
+        stem: StemOfSong = None,
+        key: Key = None,
     ) -> Run:
         """Make the samples of the user's cuts, without detecting anything, and tag them.
 

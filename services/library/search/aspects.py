@@ -13,7 +13,7 @@ Gaps = NDArray[np.float64]
 """Differences, 0 to 1; NaN where one of the two sounds has no such value, `[sounds]`."""
 Values = Mapping[str, NDArray[np.floating]]
 """Measured values by the names of `MeasuredField`, NaN where not known, `[sounds]` each."""
-Measured = Mapping[str, float | None]
+MeasuredValues = Mapping[str, float | None]
 """Measured values of one sound by the names of `MeasuredField`."""
 ASPECTS = ("timbre", "pitch", "rhythm", "envelope", "loudness")
 DIALLED = ("pitch", "rhythm", "envelope", "loudness")
@@ -24,7 +24,9 @@ _SMALLEST = 1e-4
 """Smaller numbers count as this one where ratios are compared."""
 
 
-def aspect_gaps(values: Values, examples: Sequence[tuple[Measured, float]]) -> dict[str, Gaps]:
+def aspect_gaps(
+    values: Values, examples: Sequence[tuple[MeasuredValues, float]]
+) -> dict[str, Gaps]:
     """Return how much sounds differ from examples, by aspect.
 
     Parameters
@@ -79,7 +81,7 @@ def dialled_distances(distances: Gaps, gaps: Mapping[str, Gaps], dials: Similari
     return np.asarray(mean / total, np.float64)
 
 
-def _of_one(values: Values, measured: Measured) -> dict[str, Gaps]:
+def _of_one(values: Values, measured: MeasuredValues) -> dict[str, Gaps]:
     return {
         aspect: gaps
         for aspect, parts in (
@@ -114,14 +116,16 @@ def _mean(parts: Sequence[Gaps]) -> Gaps | None:
         return np.asarray(np.nanmean(np.stack(parts), axis=0), np.float64)
 
 
-def _gap(values: Values, measured: Measured, field: MeasuredField, *, whole: float) -> Gaps | None:
+def _gap(
+    values: Values, measured: MeasuredValues, field: MeasuredField, *, whole: float
+) -> Gaps | None:
     value = measured.get(field.value)
     if value is None:
         return None
     return np.minimum(1.0, np.abs(np.asarray(values[field.value], np.float64) - value) / whole)
 
 
-def _octaves(values: Values, measured: Measured, field: MeasuredField) -> Gaps | None:
+def _octaves(values: Values, measured: MeasuredValues, field: MeasuredField) -> Gaps | None:
     value = measured.get(field.value)
     if value is None:
         return None
@@ -130,12 +134,12 @@ def _octaves(values: Values, measured: Measured, field: MeasuredField) -> Gaps |
 
 
 def _ratio(
-    values: Values, measured: Measured, field: MeasuredField, *, octaves: float
+    values: Values, measured: MeasuredValues, field: MeasuredField, *, octaves: float
 ) -> Gaps | None:
     distance = _octaves(values, measured, field)
     return None if distance is None else np.minimum(1.0, distance / octaves)
 
 
-def _tempo_gap(values: Values, measured: Measured) -> Gaps | None:
+def _tempo_gap(values: Values, measured: MeasuredValues) -> Gaps | None:
     distance = _octaves(values, measured, MeasuredField.BPM)
     return None if distance is None else 2.0 * np.abs(distance - np.round(distance))

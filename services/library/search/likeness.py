@@ -18,7 +18,7 @@ from services.library.search.aspects import (
     COMPARED,
     DIALLED,
     Gaps,
-    Measured,
+    MeasuredValues,
     Values,
     aspect_gaps,
     dialled_distances,
@@ -54,7 +54,7 @@ class Example:
     weight: float
     space: Space
     vector: F32
-    measured: Measured
+    measured: MeasuredValues
 
 
 async def find_examples(
@@ -123,11 +123,11 @@ async def nearest(
     space = examples[0].space
     query = [WeightedVector(example.vector, example.weight) for example in examples]
     own = {example.id for example in examples}
-    most = MAX_NEAR if measures else limit
+    max_near = MAX_NEAR if measures else limit
     try:
         direction = combine(query, space.dimension)
         neighbours = await vectors.nearest_to(
-            owner, space, query, without=own, limit=most, allowed=allowed
+            owner, space, query, without=own, limit=max_near, allowed=allowed
         )
     except ValueError:
         raise refusal(
@@ -143,13 +143,13 @@ async def nearest(
     of_examples = [(example.measured, example.weight) for example in examples]
     if len(neighbours) == MAX_NEAR:
         others = await asyncio.to_thread(
-            _least_different, columns, mask, places, space, of_examples, dials
+            _closest_by_measures, columns, mask, places, space, of_examples, dials
         )
         ids = await asyncio.to_thread(columns.items_at, others)
-        found = await vectors.vectors_in(owner, space, ids)
-        has = np.array([id_ in found and id_ not in own for id_ in ids], np.bool_)
+        of_ids = await vectors.vectors_in(owner, space, ids)
+        has = np.array([id_ in of_ids and id_ not in own for id_ in ids], np.bool_)
         if has.any():
-            stored = np.stack([found[id_] for id_, is_ in zip(ids, has, strict=True) if is_])
+            stored = np.stack([of_ids[id_] for id_, is_ in zip(ids, has, strict=True) if is_])
             places = np.concatenate((places, others[has]))
             more = np.round(np.maximum(0.0, 1.0 - stored @ direction), DIGITS)
             distances = np.concatenate((distances, more))
@@ -172,18 +172,18 @@ def _dialled(
     columns: Columns,
     places: NDArray[np.int64],
     distances: Gaps,
-    examples: Sequence[tuple[Measured, float]],
+    examples: Sequence[tuple[MeasuredValues, float]],
     dials: SimilarityDials,
 ) -> Gaps:
     return dialled_distances(distances, aspect_gaps(_values(columns, places), examples), dials)
 
 
-def _least_different(
+def _closest_by_measures(
     columns: Columns,
     mask: Mask,
     known: NDArray[np.int64],
     space: Space,
-    examples: Sequence[tuple[Measured, float]],
+    examples: Sequence[tuple[MeasuredValues, float]],
     dials: SimilarityDials,
 ) -> NDArray[np.int64]:
     """Return the chosen documents besides those known that differ least in measured values."""

@@ -11,7 +11,7 @@ from contracts.similarity import SimilarityAspects, SimilarSound
 from contracts.tagging import SoundClass
 from services.library.catalogue.tables import ItemRow
 from services.library.catalogue.views import item_to_api
-from services.library.search.aspects import COMPARED, Measured, aspect_gaps
+from services.library.search.aspects import COMPARED, MeasuredValues, aspect_gaps
 from services.library.search.ranking import Near
 from services.library.search.tables import SearchDocumentRow, SearchTagRow
 
@@ -68,7 +68,7 @@ def similar_to_api(
     hits: Sequence[SearchHit],
     documents: Sequence[SearchDocumentRow],
     near: Near,
-    examples: Sequence[tuple[Measured, float]],
+    examples: Sequence[tuple[MeasuredValues, float]],
 ) -> tuple[SimilarSound, ...]:
     """Return items that sound like examples as the API shows them.
 
@@ -87,7 +87,7 @@ def similar_to_api(
         name: np.array([getattr(document, name) for document in documents], np.float64)
         for name in COMPARED
     }
-    gaps = {aspect: found.tolist() for aspect, found in aspect_gaps(values, examples).items()}
+    gaps = {aspect: gap.tolist() for aspect, gap in aspect_gaps(values, examples).items()}
     return tuple(
         SimilarSound(
             hit=hit,

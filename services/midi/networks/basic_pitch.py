@@ -20,9 +20,9 @@ import onnx
 from onnx import numpy_helper
 
 from kit.arrays import F32
+from kit.notes.partials import HOP
 from kit.weights.graph import Graph
 from services.midi.engine import BATCH, EDGE_FRAMES, KEPT_FRAMES, WINDOW
-from services.midi.partials import HOP
 
 _FRAMES = KEPT_FRAMES + 2 * EDGE_FRAMES
 _REACH = 10

@@ -86,15 +86,15 @@ async def test_all_pages_hold_each_sound_once(catalogue: Catalogue) -> None:
     user = catalogue.user()
     same = [sample(f"copy{number}", angle(30)) for number in range(7)]
     items = await add_samples(user, catalogue, [sample("kick", angle(0)), *same])
-    path, cursor, found = f"/items/{items['kick']}/similar", None, []
+    path, cursor, listed = f"/items/{items['kick']}/similar", None, []
     while True:
         query = {"limit": 2, **({"cursor": cursor} if cursor else {})}
         page = await user.get(path, **query)
-        found += names(page)
+        listed += names(page)
         cursor = page["next"]
         if cursor is None:
             break
-    assert sorted(found) == [f"copy{number}" for number in range(7)]
+    assert sorted(listed) == [f"copy{number}" for number in range(7)]
     refused = await user.http.get(f"/v1{path}", params={"cursor": "nothing"})
     assert refused.status_code == 422
 

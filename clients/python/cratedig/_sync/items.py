@@ -126,6 +126,40 @@ class Items(Resource):
             )
         )
 
+    def notes(
+        self,
+        item: str,
+        *,
+        stem: types.Stem | None = None,
+        onset: float | None = None,
+        note: float | None = None,
+        shortest: float | None = None,
+        start: float | None = None,
+        end: float | None = None,
+    ) -> types.DecodedNotes:
+        """Return the notes of an item or of a stem at other thresholds; no job runs.
+
+        Parameters
+        ----------
+        onset, note
+            Minimum confidence of an onset and of a sounding note, 0.2 to 0.95; by default those of
+            the job that made the item's notes.
+        shortest
+            Milliseconds.
+        start, end
+            Seconds between which the notes begin, at most 1200 apart.
+        """
+        query = {"stem": stem, "onset": onset, "note": note, "shortest": shortest}
+        return self._connection.send(
+            Operation(
+                "GET",
+                "/v1/items/{item}/notes",
+                types.DecodedNotes,
+                {"item": item},
+                query={**query, "start": start, "end": end},
+            )
+        )
+
     def waveforms(self, items: Iterable[str]) -> types.Waveforms:
         """Return the small waveforms of up to 200 items, of those that have one."""
         return self._connection.send(

@@ -94,6 +94,7 @@ from cratedig.types.imports import (
     ImportState,
 )
 from cratedig.types.maps import Map, MapLabel, MapPoints, MapState
+from cratedig.types.notes import DecodedNote, DecodedNotes, NoteThresholds
 from cratedig.types.recommendations import (
     ReasonKind,
     Recommendation,
@@ -187,6 +188,8 @@ __all__ = [
     "CutEdit",
     "CutList",
     "DeadLetter",
+    "DecodedNote",
+    "DecodedNotes",
     "DescriptorFormat",
     "DeviceAuthorization",
     "DeviceSession",
@@ -231,6 +234,7 @@ __all__ = [
     "Model",
     "Multitrack",
     "MultitrackPart",
+    "NoteThresholds",
     "OlderResult",
     "OldestJob",
     "OneTimeLink",

@@ -22,6 +22,7 @@ ArtifactKind = Literal[
     "loop",
     "midi",
     "notes",
+    "posteriors",
     "lyrics",
     "tags",
     "embedding",

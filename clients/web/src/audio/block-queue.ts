@@ -37,6 +37,12 @@ export class BlockQueue {
     return mark ? mark.position + this.#read - mark.at : this.#lastPosition;
   }
 
+  /** Samples, at most `count`, that follow one another in the song as well. */
+  untilMark(count: number): number {
+    const next = this.#blocks[0]?.marks.find(({ at }) => at > this.#read);
+    return next ? Math.min(count, next.at - this.#read) : count;
+  }
+
   /**
    * Let `play` have the samples of the first block from an offset on, at most `count`; return how
    * many it had, 0 if there are none.

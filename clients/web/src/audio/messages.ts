@@ -75,7 +75,18 @@ export type ToMixer =
   | { readonly kind: "playing"; readonly playing: boolean }
   /** Left and right gain of each stem. */
   | { readonly kind: "gains"; readonly gains: Float32Array }
-  | { readonly kind: "hear"; readonly original: boolean };
+  | { readonly kind: "hear"; readonly original: boolean }
+  /** Notes that a stem is heard as; `null` for its audio. */
+  | { readonly kind: "notes"; readonly notes: StemNotes | null };
+
+/** Notes of a stem, as the mixer plays them. */
+export interface StemNotes {
+  /** Index of the stem. */
+  readonly stem: number;
+  readonly isDrums: boolean;
+  /** Start and end in seconds, MIDI pitch and velocity of each note in turn, in order of starts. */
+  readonly notes: Float64Array;
+}
 
 /** Sent about 40 times a second while the mixer plays, and after each change. */
 export interface MixerReport {

@@ -1,7 +1,8 @@
 /** Mixes stems sample by sample; runs in the worklet, and needs nothing of it. */
 import { BlockQueue, channelStart } from "./block-queue";
 import { EnergyMeter } from "./loudness";
-import type { Block, Change, MixerReport } from "./messages";
+import type { Block, Change, MixerReport, StemNotes } from "./messages";
+import { NotesVoice } from "./notes-voice";
 
 /** Seconds over which one sound fades into another. */
 export const FADE = 0.008;
@@ -54,6 +55,8 @@ export class StemMixer {
   readonly #originalMeter: EnergyMeter;
   #isStarved = false;
   #hasEnded = false;
+  /** The stem that is heard as notes, and the one that fades back to its audio. */
+  #voice: NotesVoice | null = null;
   readonly #buses = newBuses();
   readonly #oldBuses = newBuses();
 
@@ -106,6 +109,12 @@ export class StemMixer {
     this.#hearTarget = original && this.hasOriginal ? 1 : 0;
   }
 
+  /** Hear a stem as notes; `null` for its audio. */
+  hearNotes(notes: StemNotes | null): void {
+    if (!notes) this.#voice?.fadeOut();
+    else this.#voice = new NotesVoice(notes, this.sampleRate, this.#voice);
+  }
+
   /** Return what the page shows; levels start again from 0. */
   report(time: number): MixerReport {
     const levels = this.#levels.slice();
@@ -131,6 +140,8 @@ export class StemMixer {
     if (!this.#playing && this.#main === 0) return;
     const ramp = 1 - Math.exp(-count / (RAMP * this.sampleRate));
     const before = this.#gains.slice();
+    this.#voice?.advance(count);
+    if (this.#voice?.isSilent) this.#voice = null;
     this.#gains.forEach((gain, index) => {
       const target = this.#targets[index] ?? 0;
       const next = gain + (target - gain) * ramp;
@@ -193,7 +204,12 @@ export class StemMixer {
     let done = 0;
     while (done < count) {
       const start = done;
-      const run = queue.take(count - done, (samples, offset, length) => {
+      const position = queue.position;
+      const run = queue.take(queue.untilMark(count - done), (samples, offset, length) => {
+        this.#voice?.replace(samples, offset, length, {
+          position,
+          isCurrent: queue === this.#current,
+        });
         for (let stem = 0; stem < this.stems; stem += 1) {
           for (let channel = 0; channel < 2; channel += 1) {
             const bus = buses.stems[channel as 0 | 1];

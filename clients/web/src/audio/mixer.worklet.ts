@@ -36,6 +36,7 @@ class MixerProcessor extends AudioWorkletProcessor {
     else if (message.kind === "change") this.#mixer?.change(message.change);
     else if (message.kind === "playing") this.#mixer?.setPlaying(message.playing);
     else if (message.kind === "gains") this.#mixer?.setGains(message.gains);
+    else if (message.kind === "notes") this.#mixer?.hearNotes(message.notes);
     else this.#mixer?.hear(message.original);
   }
 

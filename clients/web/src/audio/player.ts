@@ -2,9 +2,11 @@
 import { createStore, type Store } from "../data/store";
 import { FittedSounds } from "./fitted-sounds";
 import { changeOf, type Change, type Fit } from "./fitting";
+import type { StemNotes } from "./messages";
 import { Output } from "./output";
 import { MAX_SAMPLE_SECONDS, SamplePlayer } from "./samples";
 import { StreamPlayer, type StreamFiles } from "./stream";
+import { loudness, storeVolume, storedVolume } from "./volume";
 
 /** Peaks for the transport's waveform: values in -1…1, one entry per column. */
 export interface Peaks {
@@ -68,6 +70,8 @@ export interface MixControls {
   setGains(gains: Float32Array): void;
   /** Hear the original, as loud as the stems are, or the stems. */
   hear(original: boolean): void;
+  /** Hear a stem as notes, as loud as its audio, or all stems as they are. */
+  hearNotes(notes: StemNotes | null): void;
   /** Highest samples of the left and right of each stem since the last call. */
   levels(): Float32Array;
   /** Gain in dB by which the original is matched to the stems. */
@@ -95,11 +99,16 @@ export interface Player {
   setVolume(volume: number): void;
   /** Fit short sounds to a tempo and a key, or play them as they are. */
   setFit(fit: Fit | null): void;
-  /** Stop and forget the sound. */
+  /** Forget the sound. */
   clear(): void;
 }
 
-const VOLUME_KEY = "cratedig.volume";
+/** What plays a sound that was opened, and its length in seconds. */
+interface Opened {
+  readonly engine: SamplePlayer | StreamPlayer;
+  readonly duration: number;
+}
+
 const GONE = "Cannot be played: the file is no longer in the store.";
 const BROKEN = "Cannot be played: the file could not be read.";
 
@@ -119,6 +128,7 @@ class EnginePlayer implements Player {
   readonly mix: MixControls = {
     setGains: (gains) => this.#stream.setGains(gains),
     hear: (original) => this.#stream.hear(original),
+    hearNotes: (notes) => this.#stream.hearNotes(notes),
     levels: () => this.#stream.levels(),
     match: () => this.#stream.match,
   };
@@ -211,7 +221,7 @@ class EnginePlayer implements Player {
 
   setVolume(volume: number): void {
     this.#output.setVolume(loudness(volume));
-    localStorage.setItem(VOLUME_KEY, String(volume));
+    storeVolume(volume);
     this.#patch({ volume });
   }
 
@@ -230,10 +240,7 @@ class EnginePlayer implements Player {
     this.#patch({ sound: null, playing: false, duration: 0, problem: null });
   }
 
-  async #open(
-    sound: Sound,
-    at: number,
-  ): Promise<{ engine: SamplePlayer | StreamPlayer; duration: number }> {
+  async #open(sound: Sound, at: number): Promise<Opened> {
     if (!isShort(sound)) {
       const files = sound.files ?? { stems: [single(sound)], original: null };
       try {
@@ -282,16 +289,6 @@ function isShort(sound: Sound): boolean {
 
 function single(sound: Sound) {
   return { size: null, address: () => sound.address() };
-}
-
-/** Gain of a volume in 0…1: its square, which is even to the ear. */
-function loudness(volume: number): number {
-  return volume * volume;
-}
-
-function storedVolume(): number {
-  const stored = Number(localStorage.getItem(VOLUME_KEY) ?? "0.72");
-  return stored >= 0 && stored <= 1 ? stored : 0.72;
 }
 
 export const player: Player = new EnginePlayer();

@@ -1,5 +1,5 @@
 /** Long sounds and songs in stems: a worker feeds a worklet that mixes them. */
-import type { FromFeeder, Loop, MixerReport, ToFeeder, ToMixer } from "./messages";
+import type { FromFeeder, Loop, MixerReport, StemNotes, ToFeeder, ToMixer } from "./messages";
 import workletAddress from "./mixer.worklet.ts?worker&url";
 import type { Output } from "./output";
 
@@ -141,6 +141,11 @@ export class StreamPlayer {
 
   hear(original: boolean): void {
     this.#tell({ kind: "hear", original });
+  }
+
+  /** Hear a stem as notes, or all stems as they are. */
+  hearNotes(notes: StemNotes | null): void {
+    this.#tell({ kind: "notes", notes });
   }
 
   /** Seconds since the start of the song that are heard now. */

@@ -1152,6 +1152,29 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/v1/items/{item}/notes": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Read
+         * @description Read notes from stored posteriors with other thresholds; no job runs.
+         *
+         *     What is left out is as in the job that made the item's notes. The notes begin between
+         *     `start` and `end` seconds, at most 1200 s apart. To keep them, correct the lane `notes-…`.
+         */
+        get: operations["get_items_by_item_notes"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/v1/items/{item}/restore": {
         parameters: {
             query?: never;
@@ -2730,7 +2753,7 @@ export interface components {
          * @description The kind of a stored file.
          * @enum {string}
          */
-        ArtifactKind: "original" | "canonical" | "peaks" | "stem" | "sample" | "loop" | "midi" | "notes" | "lyrics" | "tags" | "embedding" | "slices" | "analysis" | "image" | "bundle";
+        ArtifactKind: "original" | "canonical" | "peaks" | "stem" | "sample" | "loop" | "midi" | "notes" | "posteriors" | "lyrics" | "tags" | "embedding" | "slices" | "analysis" | "image" | "bundle";
         /**
          * AudioFacts
          * @description Duration and format of an item's canonical audio.
@@ -3317,6 +3340,34 @@ export interface components {
              * @description The topic that the record comes from.
              */
             topic: string;
+        };
+        /**
+         * DecodedNotes
+         * @description Notes of an item or of one of its stems, at the thresholds of a request.
+         */
+        DecodedNotes: {
+            /** Bend Interval */
+            bend_interval: number;
+            /**
+             * End
+             * @description The notes begin before here.
+             */
+            end: number;
+            /** @description Those of the job that made the notes of `notes.json`. */
+            machine: components["schemas"]["NoteThresholds"];
+            /**
+             * Notes
+             * @description In order of their starts; like a corrected lane of notes.
+             */
+            notes: components["schemas"]["Note"][];
+            /**
+             * Start
+             * @description The notes begin from here on.
+             */
+            start: number;
+            stem?: components["schemas"]["Stem"] | null;
+            /** @description Those that made these notes. */
+            thresholds: components["schemas"]["NoteThresholds"];
         };
         /**
          * DeleteCut
@@ -4571,6 +4622,56 @@ export interface components {
              * @description When an account was created with it; an invitation works once.
              */
             used?: string | null;
+        };
+        /**
+         * Note
+         * @description One note.
+         */
+        Note: {
+            /**
+             * Bends
+             * @description Deviation from `pitch` in semitones, every `bend_interval`; empty if it is constant.
+             * @default []
+             */
+            bends?: number[];
+            /** Confidence */
+            confidence: number;
+            /** End */
+            end: number;
+            /**
+             * Name
+             * @description `C4` is middle C; for a drum, its General MIDI name.
+             */
+            name: string;
+            /** Pitch */
+            pitch: number;
+            /** @description Drums only: the class that the hit was tagged as, which may be `unknown`. */
+            sound?: components["schemas"]["SoundClass"] | null;
+            /** Start */
+            start: number;
+            /** Velocity */
+            velocity: number;
+        };
+        /**
+         * NoteThresholds
+         * @description The thresholds of note detection.
+         */
+        NoteThresholds: {
+            /**
+             * Note
+             * @description Minimum confidence of a sounding note; `frame_threshold` of `midi`.
+             */
+            note: number;
+            /**
+             * Onset
+             * @description Minimum confidence of an onset; `onset_threshold` of `midi`.
+             */
+            onset: number;
+            /**
+             * Shortest
+             * @description Shortest note in milliseconds; `minimum_note_ms` of `midi`.
+             */
+            shortest: number;
         };
         /**
          * OlderResult
@@ -9274,6 +9375,49 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content?: never;
+            };
+            400: components["responses"]["Refused400"];
+            401: components["responses"]["Refused401"];
+            403: components["responses"]["Refused403"];
+            404: components["responses"]["Refused404"];
+            405: components["responses"]["Refused405"];
+            409: components["responses"]["Refused409"];
+            412: components["responses"]["Refused412"];
+            413: components["responses"]["Refused413"];
+            422: components["responses"]["Refused422"];
+            429: components["responses"]["Refused429"];
+            500: components["responses"]["Refused500"];
+            502: components["responses"]["Refused502"];
+            503: components["responses"]["Refused503"];
+        };
+    };
+    get_items_by_item_notes: {
+        parameters: {
+            query?: {
+                /** @description A stem; else the item itself. */
+                stem?: components["schemas"]["Stem"] | null;
+                onset?: number | null;
+                note?: number | null;
+                shortest?: number | null;
+                start?: number;
+                end?: number | null;
+            };
+            header?: never;
+            path: {
+                item: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["DecodedNotes"];
+                };
             };
             400: components["responses"]["Refused400"];
             401: components["responses"]["Refused401"];

@@ -64,6 +64,9 @@ const SHAPES = {
       <path d="M8 5v3.2l2 1.3" />
     </>
   ),
+  spectrum: <path d="M3 13V9M5.5 13V5M8 13V7M10.5 13V3M13 13v-3" />,
+  split: <path d="M8 2.5v2M8 7v2M8 11.5v2M5.5 5 2.5 8l3 3M10.5 5l3 3-3 3" />,
+  pencil: <path d="m3 13 .8-3.2L10.5 3 13 5.5l-6.8 6.7zM9 4.5 11.5 7" />,
   dash: <path d="M4 8h8" />,
   up: <path d="M8 13V3.5M4.2 7 8 3.2 11.8 7" />,
   download: <path d="M8 2.5v8M4.5 7.5 8 11l3.5-3.5M3 13.5h10" />,

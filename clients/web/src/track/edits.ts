@@ -9,11 +9,13 @@ import { correct, type CorrectionField } from "../data/corrections";
 import { formatTempo } from "../parts/format";
 import { MAX_TEMPO, MIN_TEMPO, chordText, parseChord, parseKey } from "./corrected";
 import { itemQuery, type Item, type SongData } from "./data";
+import { entryAt, removeFromLane, splitLane } from "./lane-edits";
 import { inOrder, retext } from "./lyric-text";
 import { keyName, type Chord, type LyricLine, type Section } from "./song";
 
 type ItemEdit = Schemas["ItemEdit"];
 
+const TOO_SHORT = "The playhead is at an edge. Move it to where the split should be.";
 const TAKEN_BACK = "What Cratedig found counts again";
 
 /** Change an item at once on the page, then on the server; undo changes it back. */
@@ -94,6 +96,38 @@ export function saveChord({ item, analysis }: SongData, chord: Chord, text: stri
   );
   const label = named === "N" ? "No chord" : `Chord is ${chordText(named)}`;
   void correct({ item: item.id, field: "chords", value, label });
+}
+
+/** Split the chord at a time, or add one where there is none. */
+export function splitChord({ item, analysis }: SongData, at: number, duration: number): void {
+  const value = splitLane(analysis?.chords ?? [], at, { chord: "N" }, duration);
+  if (value) void correct({ item: item.id, field: "chords", value, label: "Chord split" });
+  else showToast(TOO_SHORT);
+}
+
+/** Remove the chord at a time; the one before it goes on. */
+export function removeChord({ item, analysis }: SongData, at: number): void {
+  const chords = analysis?.chords ?? [];
+  const chord = entryAt(chords, at);
+  if (!chord) return;
+  const value = removeFromLane(chords, chord);
+  void correct({ item: item.id, field: "chords", value, label: "Chord removed" });
+}
+
+/** Split the section at a time, or add one where there is none. */
+export function splitSection({ item, analysis }: SongData, at: number, duration: number): void {
+  const value = splitLane(analysis?.sections ?? [], at, { label: "A" }, duration);
+  if (value) void correct({ item: item.id, field: "sections", value, label: "Section split" });
+  else showToast(TOO_SHORT);
+}
+
+/** Remove the section at a time; the one before it goes on. */
+export function removeSection({ item, analysis }: SongData, at: number): void {
+  const sections = analysis?.sections ?? [];
+  const section = entryAt(sections, at);
+  if (!section) return;
+  const value = removeFromLane(sections, section);
+  void correct({ item: item.id, field: "sections", value, label: "Section removed" });
 }
 
 const SECTION_NAME = 40;

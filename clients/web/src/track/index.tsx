@@ -4,6 +4,7 @@ import { Link } from "../parts/link";
 import { useSong } from "./data";
 import { TrackPage } from "./page";
 import "./track.css";
+import "./roll.css";
 
 export function Track({ item }: { item: string }) {
   const state = useSong(item);

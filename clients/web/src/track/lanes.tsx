@@ -1,22 +1,21 @@
 /** The lanes of a track over one timeline. */
 import { useCallback, useRef } from "react";
-import { useStore } from "../data/store";
 import { Icon } from "../parts/icon";
-import { themeColor } from "../parts/waveform";
-import { theme } from "../theme";
 import { Canvas, type Draw } from "./canvas";
 import type { TrackController } from "./controller";
 import { useWaveform, type SongData } from "./data";
-import { drawGrid, drawOverview, drawRuler, drawWaveform } from "./draw";
+import { drawOverview, drawRuler } from "./draw";
 import { ChordLane, LyricsLane, SectionLane } from "./marks";
 import { beatLabel } from "./grid";
 import { isHeard } from "./mix";
 import { playhead, useFrames } from "./now";
 import { RollLane } from "./roll";
-import { cleannessOf, stemColor, stemLabel, type StemFiles } from "./song";
+import { cleannessOf, stemColor, stemLabel, type Artifact, type StemFiles } from "./song";
+import { SpectrumButton } from "./spectrum-button";
 import { StemHead } from "./stem-head";
-import { useRulerDrag, useSeekOnClick, useWheel } from "./pointer";
+import { useRulerDrag, useWheel } from "./pointer";
 import { shareOf } from "./view";
+import { WHOLE, WaveLane } from "./wave-lane";
 
 export interface LanesProps {
   readonly song: SongData;
@@ -50,6 +49,7 @@ export function Lanes({ song, track, focused, setFocused }: LanesProps) {
           <StemLane
             key={stem.stem}
             stem={stem}
+            original={files.canonical}
             index={index}
             track={track}
             clean={clean.get(stem.stem)}
@@ -146,6 +146,7 @@ function Ruler({ track }: { track: TrackController }) {
 
 function StemLane({
   stem,
+  original,
   index,
   track,
   clean,
@@ -153,6 +154,8 @@ function StemLane({
   onFocus,
 }: {
   stem: StemFiles;
+  /** The song before its separation, whose spectrogram is shown while it is heard. */
+  original: Artifact | null;
   index: number;
   track: TrackController;
   clean: number | undefined;
@@ -174,7 +177,13 @@ function StemLane({
         isFocused={isFocused}
         onFocus={onFocus}
       />
-      <WaveLane artifact={stem.peaks} color={stemColor(stem.stem)} track={track} />
+      <WaveLane
+        name={stem.stem}
+        peaks={stem.peaks}
+        audio={track.hearsOriginal ? original : stem.audio}
+        color={stemColor(stem.stem)}
+        track={track}
+      />
     </section>
   );
 }
@@ -183,47 +192,20 @@ function WholeLane({ song, track }: { song: SongData; track: TrackController }) 
   return (
     <section className="stem-lane" aria-label="Original">
       <div className="lane-head stem-head">
-        <div className="stem-name">Original</div>
+        <div className="stem-name">
+          Original
+          <SpectrumButton name={WHOLE} label="Original" />
+        </div>
         <div className="t11 fg2">Not separated yet</div>
       </div>
-      <WaveLane artifact={song.files.peaks} color="wave" track={track} />
+      <WaveLane
+        name={WHOLE}
+        peaks={song.files.peaks}
+        audio={song.files.canonical}
+        color="wave"
+        track={track}
+      />
     </section>
-  );
-}
-
-function WaveLane({
-  artifact,
-  color,
-  track,
-}: {
-  artifact: StemFiles["peaks"];
-  color: string;
-  track: TrackController;
-}) {
-  const { waveform, loaded } = useWaveform(artifact);
-  const { view, grid } = track;
-  const seek = useSeekOnClick(track);
-  useStore(theme);
-  const draw = useCallback<Draw>(
-    (context, size) => {
-      if (waveform) drawWaveform(context, size, waveform, view, { color: themeColor(color) });
-      else {
-        context.fillStyle = themeColor("line2");
-        context.fillRect(0, Math.floor(size.height / 2), size.width, size.ratio);
-      }
-      drawGrid(context, size, grid, view);
-    },
-    // A waveform grows in place.
-    // eslint-disable-next-line react-hooks/exhaustive-deps
-    [waveform, loaded, view, grid, color],
-  );
-  return (
-    <div className="lane wave-lane" {...seek}>
-      <Canvas draw={draw} />
-      {!artifact && (
-        <span className="lane-note">No waveform: separate the song again to draw it.</span>
-      )}
-    </div>
   );
 }
 

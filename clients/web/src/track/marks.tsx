@@ -1,7 +1,9 @@
 /** Lanes of what has a time and a name: sections, chords and words. */
 import { useCallback, useMemo } from "react";
 import type { CorrectionField } from "../data/corrections";
+import { runCommand, useTooltip } from "../keys/commands";
 import { Editable } from "../parts/editable";
+import { Icon } from "../parts/icon";
 import type { TrackController } from "./controller";
 import { chordText } from "./corrected";
 import type { SongData } from "./data";
@@ -30,14 +32,50 @@ function inView<T extends { start: number; end: number }>(marks: readonly T[], v
   return marks.filter(({ start, end }) => end > view.start && start < view.end);
 }
 
+/** Buttons that split and remove what stands at the playhead. */
+function LaneTools({ what }: { what: "chord" | "section" }) {
+  const [split, remove] = [useTooltip(`track-${what}-split`), useTooltip(`track-${what}-remove`)];
+  return (
+    <span className="lane-tools">
+      <button
+        type="button"
+        className="icon-btn small"
+        aria-label={`Split the ${what} at the playhead`}
+        title={split}
+        onClick={() => runCommand(`track-${what}-split`)}
+      >
+        <Icon name="split" />
+      </button>
+      <button
+        type="button"
+        className="icon-btn small"
+        aria-label={`Remove the ${what} at the playhead`}
+        title={remove}
+        onClick={() => runCommand(`track-${what}-remove`)}
+      >
+        <Icon name="close" />
+      </button>
+    </span>
+  );
+}
+
 /** Says that the lane is the user's; a click shows what the machine found again. */
-function Yours({ song, field }: { song: SongData; field: CorrectionField }) {
+export function Yours({
+  song,
+  field,
+  what = field,
+}: {
+  song: SongData;
+  field: CorrectionField;
+  /** What they are called, such as `notes`. */
+  what?: string;
+}) {
   if (!song.corrections.has(field)) return null;
   return (
     <button
       type="button"
       className="link lane-yours"
-      title={`Your ${field}. Click for what Cratedig found`}
+      title={`Your ${what}. Click for what Cratedig found`}
       onClick={() => takeBack(song, field)}
     >
       yours
@@ -59,6 +97,7 @@ export function SectionLane({
     <>
       <div className="lane-head not-phone" style={{ height: 24 }}>
         Sections
+        <LaneTools what="section" />
         <Yours song={song} field="sections" />
       </div>
       <ol className="lane not-phone" style={{ height: 24 }} aria-label="Sections" {...seek}>
@@ -98,6 +137,7 @@ export function ChordLane({
     <>
       <div className="lane-head not-phone" style={{ height: 26 }}>
         Chords
+        <LaneTools what="chord" />
         <Yours song={song} field="chords" />
       </div>
       <ol className="lane" style={{ height: 26 }} aria-label="Chords" {...seek}>

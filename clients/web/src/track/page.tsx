@@ -6,13 +6,22 @@ import { player } from "../audio/player";
 import { useTrack } from "./controller";
 import type { SongData } from "./data";
 import { TrackHead } from "./head";
-import { useTap, useTempoEdit } from "./edits";
+import {
+  removeChord,
+  removeSection,
+  splitChord,
+  splitSection,
+  useTap,
+  useTempoEdit,
+} from "./edits";
 import { Lanes } from "./lanes";
 import { LyricsEditor } from "./lyrics-editor";
 import { changeStem, clearSolos, solo, stemOf } from "./mix";
 import { MixerPane } from "./mixer-pane";
 import { playhead } from "./now";
+import { toggleSpectrum } from "./spectrum-button";
 import { zoom } from "./view";
+import { WHOLE } from "./wave-lane";
 
 export function TrackPage({ song }: { song: SongData }) {
   const track = useTrack(song);
@@ -56,7 +65,12 @@ export function TrackPage({ song }: { song: SongData }) {
     "track-mixer": () => setMixerOpen((open) => !open),
     "track-rename": () => setRenaming(true),
     "track-tap": tap,
+    "track-spectrum": () => toggleSpectrum(stem ?? WHOLE),
     "track-lyrics": () => setEditingLyrics(true),
+    "track-chord-split": () => splitChord(song, here(), duration),
+    "track-chord-remove": () => removeChord(song, here()),
+    "track-section-split": () => splitSection(song, here(), duration),
+    "track-section-remove": () => removeSection(song, here()),
     ...(stem !== undefined && {
       "track-stem-previous": () => setFocused(Math.max(0, focused - 1)),
       "track-stem-next": () => setFocused(Math.min(stems.length - 1, focused + 1)),

@@ -82,6 +82,8 @@ export interface Note {
   readonly velocity: number;
   readonly confidence: number;
   readonly bends: readonly number[];
+  /** Of a drum: the class that its sound was tagged as. */
+  readonly sound?: string | null;
 }
 
 export interface Notes {
@@ -104,6 +106,8 @@ export interface StemFiles {
   readonly audio: Artifact;
   readonly peaks: Artifact | null;
   readonly notes: Artifact | null;
+  /** What its notes are read from at other thresholds; older results have none. */
+  readonly posteriors: Artifact | null;
 }
 
 /** Choose the files of a song. Stems come from the newest separation alone. */
@@ -124,6 +128,7 @@ export function filesOf(artifacts: readonly Artifact[]): SongFiles {
       notes: newest(({ kind, stem, name }) => {
         return kind === "notes" && stem === audio.stem && name.endsWith(".json");
       }),
+      posteriors: newest(({ kind, stem }) => kind === "posteriors" && stem === audio.stem),
     }));
   return {
     canonical: newest(({ kind }) => kind === "canonical"),

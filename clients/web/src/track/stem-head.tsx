@@ -3,6 +3,7 @@ import { useTooltip } from "../keys/commands";
 import type { TrackController } from "./controller";
 import { LevelSlider } from "./level";
 import { changeStem, solo, stemOf } from "./mix";
+import { SpectrumButton } from "./spectrum-button";
 import { shareText, stemLabel } from "./song";
 
 export function StemHead({
@@ -28,7 +29,10 @@ export function StemHead({
     >
       <div className="stem-name">
         <span className="swatch" />
-        {stemLabel(stem)}
+        <span className="ellipsis" title={stemLabel(stem)}>
+          {stemLabel(stem)}
+        </span>
+        <SpectrumButton name={stem} label={stemLabel(stem)} />
         <kbd className="not-phone">{index + 1}</kbd>
       </div>
       <div className="mute-solo">

@@ -92,7 +92,7 @@ def partials(spectrum: F32, pitch: int, *, reach: float = 0.0) -> F32:
     bins, half = _bins(pitch)
     rows = []
     for bin_ in bins:
-        half_width = min(max(1, int(bin_ * (2 ** (reach / 12) - 1))), max(1, half))
+        half_width = _half_width(bin_, half, reach)
         rows.append(spectrum[:, bin_ - half_width : bin_ + half_width + 1].sum(axis=1))
     return np.array(rows, np.float32).reshape(len(rows), len(spectrum))
 
@@ -237,6 +237,28 @@ def release_tail(spectrum: F32, pitch: int, start: int, network_end: int, end: i
     return stop if fell is None else min(stop, fell)
 
 
+def bins_read(pitch: int) -> frozenset[int]:
+    """Return the bins of the spectrum that the functions of this module read of a pitch."""
+    bins, half = _bins(pitch)
+    read: set[int] = set()
+    for bin_ in bins:
+        reach = _half_width(bin_, half, _VIBRATO)
+        read.update(range(bin_ - reach, bin_ + reach + 1))
+        read.update((bin_ - 1, bin_, bin_ + 1))
+        read.update((bin_ - _semitone(bin_, half), bin_ + _semitone(bin_, half)))
+    return frozenset(read)
+
+
+def _half_width(bin_: int, half: int, reach: float) -> int:
+    """Return how many bins beside a partial's own are within `reach` semitones."""
+    return min(max(1, int(bin_ * (2 ** (reach / 12) - 1))), max(1, half))
+
+
+def _semitone(bin_: int, half: int) -> int:
+    """Return the distance in bins at which a partial's neighbourhood is read, a semitone away."""
+    return min(max(3, round(bin_ * (2 ** (1 / 12) - 1))), max(3, half))
+
+
 def _bins(pitch: int) -> tuple[list[int], int]:
     """Return the bins of a pitch's partials, and half the distance between them in bins."""
     fundamental = 440 * 2 ** ((pitch - 69) / 12)
@@ -259,7 +281,7 @@ def _contrast(spectrum: F32, pitch: int) -> F32:
     bins, half = _bins(pitch)
     total = weights = np.zeros(len(spectrum), np.float32)
     for bin_ in bins:
-        distance = min(max(3, round(bin_ * (2 ** (1 / 12) - 1))), max(3, half))
+        distance = _semitone(bin_, half)
         level = spectrum[:, bin_ - 1 : bin_ + 2].max(axis=1) + _FLOOR
         around = np.maximum(spectrum[:, bin_ - distance], spectrum[:, bin_ + distance]) + _FLOOR
         weight = np.sqrt(level)

@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from kit.arrays import F32
-from services.midi.partials import find_decay, level_recovery, level_rise, release_tail
+from kit.notes.partials import find_decay, level_recovery, level_rise, release_tail
 
 PITCHES = 88
 LOWEST = 21

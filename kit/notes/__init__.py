@@ -1,0 +1,1 @@
+"""Notes from the posteriors of a network: detection, long audio in stretches, files."""

@@ -1,0 +1,55 @@
+"""The production overlay replaces the one before the last change of the manifests."""
+
+import subprocess
+import tarfile
+from io import BytesIO
+from pathlib import Path
+
+import pytest
+
+from tests.architecture.sources import ROOT
+from tests.k8s.cluster import NAMESPACE, Cluster, as_text, remove, rolled_out, settle
+from tests.k8s.test_overlays import NAME, NODES, OVERLAYS, live, volume
+from tests.support.kustomize import render_text
+
+pytestmark = pytest.mark.k8s
+
+
+def test_an_upgrade_from_the_previous_manifests_rolls_out(
+    cluster: Cluster, definitions: None, tmp_path: Path
+) -> None:
+    previous = previous_manifests(tmp_path)
+    try:
+        cluster.kubectl("create", "-f", "-", stdin=as_text(NODES["production"]))
+        cluster.kubectl("create", "-f", "-", stdin=as_text([volume("one"), volume("two")]))
+        if "kind: Namespace\n" not in previous:
+            cluster.kubectl("create", "namespace", NAMESPACE)
+        cluster.apply(previous)
+        settle(cluster, lambda: rolled_out(cluster), what="the previous rollout")
+        # A job cannot change; deploy/k8s/README.md says so.
+        cluster.kubectl("delete", "job", "-l", f"{NAME}=weights", "-n", NAMESPACE)
+        cluster.apply(render_text(OVERLAYS / "production"))
+        settle(cluster, lambda: rolled_out(cluster), what="the upgrade")
+        settle(
+            cluster,
+            lambda: all(len(pods) <= 3 for pods in live(cluster).values()),
+            what="the end of the old pods",
+        )
+    finally:
+        remove(cluster)
+
+
+def previous_manifests(folder: Path) -> str:
+    """Return the production overlay of the commit before the last that changed deploy/k8s."""
+
+    def git(*arguments: str) -> bytes:
+        return subprocess.run(
+            ("git", *arguments), cwd=ROOT, capture_output=True, check=False
+        ).stdout
+
+    commits = git("log", "-2", "--format=%H", "--", "deploy/k8s").decode().split()
+    if len(commits) < 2:
+        pytest.skip("not checked: this checkout has no history")
+    with tarfile.open(fileobj=BytesIO(git("archive", commits[1], "deploy/k8s"))) as archive:
+        archive.extractall(folder, filter="data")
+    return render_text(folder / "deploy" / "k8s" / "overlays" / "production")
