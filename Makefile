@@ -20,6 +20,7 @@ CASES ?= 5500
 SCHEDULES ?= 2000
 MUTANTS ?= 1000
 EVERY ?= 1
+IMAGES ?=
 ARGS ?=
 
 WEB := clients/web
@@ -156,7 +157,7 @@ types: setup ## Check static types
 
 .PHONY: test
 test: setup weights oidc-provider ## Run every test that needs no server
-	$(BIN)/python -m pytest -n 2 --dist loadgroup -m "not cluster and not k8s and not slow and not gpu and not daw" $(ARGS)
+	$(BIN)/python -m pytest -n 2 --dist loadgroup -m "not cluster and not k8s and not slow and not gpu and not daw and not images" $(ARGS)
 
 .PHONY: test-web-short
 test-web-short: setup web chromium ## Run the web client's unit tests, and short flows in a browser
@@ -181,6 +182,29 @@ test-cluster: setup weights ## Run the same suites on real Kafka, S3 and Postgre
 	if [ $$status = 0 ]; then set -a; source .services/env; set +a; \
 	  CRATEDIG_CLUSTER=required $(BIN)/python -m pytest -m "cluster and not slow" $(ARGS) || status=$$?; fi; \
 	$(BIN)/python -m deploy.servers down; exit $$status
+
+.PHONY: test-images
+test-images: setup weights image-programs ## Build every image, check what it holds, and send a song through services that run from them (IMAGES=…: some); needs root
+	@$(BIN)/python -m deploy.servers up
+	@status=0; umask 077; $(BIN)/python -m deploy.servers env > .services/env || status=$$?; umask 022; \
+	if [ $$status = 0 ]; then set -a; source .services/env; set +a; \
+	  CRATEDIG_CLUSTER=required CRATEDIG_TEST_IMAGES="$(IMAGES)" \
+	  $(BIN)/python -m pytest -s -m images tests/deploy $(ARGS) || status=$$?; fi; \
+	$(BIN)/python -m deploy.servers down; exit $$status
+
+.PHONY: image-programs
+image-programs:
+	@if ! { command -v buildah && command -v debootstrap; } >/dev/null; then \
+	  if [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null; then \
+	    echo "Installing buildah and debootstrap …"; apt-get update -qq && apt-get install -y -qq --no-install-recommends buildah debootstrap >/dev/null; \
+	  else \
+	    echo "Images are tested with buildah and debootstrap: sudo apt-get install buildah debootstrap" >&2; exit 1; \
+	  fi; \
+	fi
+
+.PHONY: audit
+audit: setup ## Ask for known vulnerabilities of everything that is locked; deploy/images/waivers.toml lists accepted ones
+	$(BIN)/python -m deploy.images audit
 
 .PHONY: test-k8s
 test-k8s: setup weights ## Apply deploy/k8s to a real API server and run some of its pods; needs Go, Java and Maven
@@ -215,7 +239,7 @@ test-fuzz: setup weights ## Send CASES generated requests to the API's operation
 
 .PHONY: test-all
 test-all: setup weights oidc-provider ## Run every test, including the long ones
-	$(BIN)/python -m pytest -n 2 --dist loadgroup -m "not cluster and not k8s and not gpu and not daw" $(ARGS)
+	$(BIN)/python -m pytest -n 2 --dist loadgroup -m "not cluster and not k8s and not gpu and not daw and not images" $(ARGS)
 	$(MAKE) test-schedules SCHEDULES=20000
 	$(MAKE) test-failpoints
 	$(MAKE) test-kills KILLS=200 JOBS=1000
@@ -262,6 +286,16 @@ train-tagging: setup ## Train the one-shot classifier again, from Debian's packa
 .PHONY: train-similarity
 train-similarity: setup ## Learn the projection by which samples are compared again, from the same packages
 	$(BIN)/python -m tools.train_similarity $(ARGS)
+
+##@ Images
+.PHONY: images
+images: setup ## Build the image of every service with docker, podman or buildah; ARGS="midi --gpu" builds one for GPUs
+	$(BIN)/python -m deploy.images build $(ARGS)
+
+.PHONY: compose
+compose: setup ## Start the whole server in containers on this machine; needs docker with Compose
+	$(BIN)/python -m deploy.images env
+	docker compose up --build --detach --wait $(ARGS)
 
 ##@ Servers
 .PHONY: services-up

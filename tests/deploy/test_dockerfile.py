@@ -16,8 +16,8 @@ LINES = (ROOT / "Dockerfile").read_text(encoding="utf-8").replace("\\\n", "")
 
 
 def instructions(name: str) -> list[str]:
-    """Return what follows each instruction of a name."""
-    return re.findall(rf"^{name} (.*)$", LINES, re.MULTILINE)
+    """Return what follows each instruction of a name, without the caches that it mounts."""
+    return re.findall(rf"^{name} (?:--mount=\S+\s+)*(.*)$", LINES, re.MULTILINE)
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="the image's commands are those of Linux")
@@ -52,10 +52,26 @@ def test_an_image_holds_its_own_code_and_no_sibling(folder: Path, tmp_path: Path
 def test_the_lock_is_the_services_own_unless_a_build_argument_names_another() -> None:
     assert "LOCK=requirements/${SERVICE}.txt" in instructions("ARG")
     assert "${LOCK} /requirements.txt" in instructions("COPY")
-    assert any(
-        instruction.endswith("--require-hashes -r /requirements.txt")
-        for instruction in instructions("RUN")
-    )
+    (installs,) = (run for run in instructions("RUN") if "pip install" in run)
+    for option in ("--no-deps", "--require-hashes", "--only-binary=:all:", "-r /requirements.txt"):
+        assert option in installs
+
+
+def test_the_base_images_are_named_with_their_digests() -> None:
+    bases = {line for line in instructions("ARG") if "_IMAGE=" in line}
+    assert len(bases) == 2
+    for line in bases:
+        assert re.fullmatch(r"[A-Z]+_IMAGE=[a-z]+:[\w.-]+@sha256:[0-9a-f]{64}", line), line
+    assert {line.split(" AS ")[0] for line in instructions("FROM")} == {
+        "${PYTHON_IMAGE}",
+        "${NODE_IMAGE}",
+    }
+
+
+def test_weights_are_baked_only_on_request() -> None:
+    assert "WEIGHTS=volume" in instructions("ARG")
+    (bakes,) = (run for run in instructions("RUN") if "kit.weights fetch" in run)
+    assert 'if [ "${WEIGHTS}" = baked ]' in bakes
 
 
 def test_the_image_runs_as_a_user_without_rights() -> None:
@@ -94,4 +110,4 @@ def test_only_the_gateways_image_builds_the_web_client(
     assert commands.is_file() is builds
     assert (tmp_path / "dist").is_dir() is not builds
     if builds:
-        assert commands.read_text().splitlines() == ["ci", "run build"]
+        assert commands.read_text().splitlines() == ["ci --cache /cache/npm", "run build"]
