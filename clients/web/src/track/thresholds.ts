@@ -117,7 +117,10 @@ export function useThresholds(
     });
   }, [item, stem, discard]);
   const notes = useMemo(
-    () => (draft && answer ? { bend_interval: answer.bend_interval, notes: answer.notes as Notes["notes"] } : null),
+    () =>
+      draft && answer
+        ? { bend_interval: answer.bend_interval, notes: answer.notes as Notes["notes"] }
+        : null,
     [draft, answer],
   );
   return { machine: machineThresholds, draft, notes, isKeeping, set, discard, keep };
