@@ -2,6 +2,7 @@ import { useQuery } from "@tanstack/react-query";
 import { api, data } from "../data/api";
 import { ProblemError } from "../data/problem-error";
 import { baseName } from "../parts/format";
+import { nameOfQuerySound } from "../uploads/query-sound";
 
 /** Return the name of the item or query sound that the list is ordered by likeness to. */
 export function useLikeName(like: string | null): string | null {
@@ -15,6 +16,8 @@ export function useLikeName(like: string | null): string | null {
 }
 
 async function nameOf(id: string, signal: AbortSignal): Promise<string> {
+  const name = nameOfQuerySound(id);
+  if (name !== null) return name;
   try {
     const item = await data(
       api.GET("/v1/items/{item}", { params: { path: { item: id } }, signal }),

@@ -1,7 +1,6 @@
 /** A file that is only searched by: sent, described by the server, and not kept. */
 import { navigate } from "../address";
 import { api, data } from "../data/api";
-import { queries } from "../data/cache";
 import { ProblemError } from "../data/problem-error";
 import { createStore } from "../data/store";
 import { showToast } from "../data/toasts";
@@ -16,6 +15,11 @@ const MAX_LOOKS = 4;
 
 /** Name of the file that is being sent and described; empty if there is none. */
 export const queryFile = createStore("");
+
+const QUERY_SOUND = "query-sound-";
+
+/** Return the name of a sound that this tab searched by; the id of an item has none. */
+export const nameOfQuerySound = (id: string) => sessionStorage.getItem(QUERY_SOUND + id);
 
 let running = new AbortController();
 
@@ -65,7 +69,7 @@ async function describe(file: File, signal: AbortSignal): Promise<string> {
   if (sound.state === "failed") throw new RefusedSoundError(sound.reason ?? "");
   if (sound.state === "waiting")
     throw new RefusedSoundError("The server is busy, or has no tagging worker. Try again.");
-  queries.setQueryData(["crate", "like-name", sound.id], sound.name);
+  sessionStorage.setItem(QUERY_SOUND + sound.id, sound.name);
   return sound.id;
 }
 
