@@ -177,18 +177,26 @@ def merged_openapi(own: Document, library: Document) -> Document:
 
 
 def _finish(path: str, method: str, operation: Document) -> None:
-    """Add the error responses, a readable id and an example to an operation."""
+    """Add the error responses, a summary, a readable id and an example to an operation."""
     responses = operation["responses"]
     for status in [status for status in responses if status >= "400"]:
         del responses[status]
     responses |= {
         status: {"$ref": f"#/components/responses/Refused{status}"} for status in _REFUSED
     }
+    if description := operation.get("description"):
+        operation["summary"] = _first_sentence(description)
     words = re.sub(r"\W+", "_", path.removeprefix("/v1").replace("{", "by_")).strip("_")
     operation["operationId"] = f"{method}_{words}"
     if example := EXAMPLES.get((method, path)):
         for content in operation["requestBody"]["content"].values():
             content["example"] = example
+
+
+def _first_sentence(text: str) -> str:
+    """Return the first sentence of a description, without its full stop."""
+    paragraph = " ".join(text.split("\n\n")[0].split())
+    return re.split(r"(?<=\w)[.;:](?: |$)", paragraph)[0]
 
 
 def _problem_schemas() -> Document:

@@ -56,6 +56,8 @@ test("a link says what it is, and a pack what became of its files", async () => 
 
   await row.getByRole("link", { name: "Open" }).click();
   await page.waitForURL(/\/crate\?in=/);
-  await page.locator('.crate-viewport[aria-rowcount="2"]').waitFor(IMPORTED_WITHIN);
+  // A refused file is listed with its reason, so that it can be deleted or replaced.
+  await page.locator('.crate-viewport[aria-rowcount="3"]').waitFor(IMPORTED_WITHIN);
+  await page.getByText(/^Not taken: /).waitFor();
   expect(errors).toEqual([]);
 });

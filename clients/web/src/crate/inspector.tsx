@@ -87,6 +87,9 @@ export function Inspector({
             <Icon name="expand" />
           </button>
         </div>
+        {hit.item.rejection != null && (
+          <p className="inspector-refused">Not taken: {hit.item.rejection}</p>
+        )}
         <InspectorWave hit={hit} />
         <div className="row inspector-ends t11 fg2">
           <span>0</span>

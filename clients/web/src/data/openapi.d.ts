@@ -9,14 +9,14 @@ export interface paths {
             cookie?: never;
         };
         /**
-         * Show Account
+         * Return the account
          * @description Return the account.
          */
         get: operations["get_account"];
         put?: never;
         post?: never;
         /**
-         * Delete Account
+         * Delete the account with all its items, files, jobs and API keys
          * @description Delete the account with all its items, files, jobs and API keys.
          */
         delete: operations["delete_account"];
@@ -34,7 +34,7 @@ export interface paths {
         };
         get?: never;
         /**
-         * Change Password
+         * Change the password, end every session, also this one, and delete every API key
          * @description Change the password, end every session, also this one, and delete every API key.
          *
          *     With `keep_keys` the API keys stay valid, for a routine change of the password.
@@ -57,7 +57,7 @@ export interface paths {
         get?: never;
         put?: never;
         /**
-         * Open Account
+         * Create an account
          * @description Create an account.
          *
          *     The first account of a server is its administrator. The server may require an invitation
@@ -79,7 +79,7 @@ export interface paths {
             cookie?: never;
         };
         /**
-         * List Accounts
+         * List accounts, newest first, with what they store and may store
          * @description List accounts, newest first, with what they store and may store.
          */
         get: operations["get_admin_accounts"];
@@ -99,7 +99,7 @@ export interface paths {
             cookie?: never;
         };
         /**
-         * Show Account
+         * Return an account, with what it stores and may store
          * @description Return an account, with what it stores and may store.
          */
         get: operations["get_admin_accounts_by_account"];
@@ -109,7 +109,7 @@ export interface paths {
         options?: never;
         head?: never;
         /**
-         * Change Account
+         * Disable or enable an account, set its quota, grant or end administration
          * @description Disable or enable an account, set its quota, grant or end administration.
          *
          *     Disabling ends the sessions, API keys and live streams of the account at once; its items
@@ -128,7 +128,7 @@ export interface paths {
         get?: never;
         put?: never;
         /**
-         * Make Link
+         * Create a link that signs in to an account once within a day, and replaces older links
          * @description Create a link that signs in to an account once within a day, and replaces older links.
          *
          *     When it is used, the account's sessions end and its password is cleared, so that a new one
@@ -149,7 +149,7 @@ export interface paths {
             cookie?: never;
         };
         /**
-         * List Audit
+         * List the audit log, newest first
          * @description List the audit log, newest first: who did what, when and from where.
          *
          *     The server keeps entries for 90 days, or as it is set.
@@ -171,7 +171,7 @@ export interface paths {
             cookie?: never;
         };
         /**
-         * Dead Letters
+         * List the latest 200 dead letters
          * @description List the latest 200 dead letters: records that no consumer could decode or handle.
          */
         get: operations["get_admin_dead_letters"];
@@ -193,7 +193,7 @@ export interface paths {
         get?: never;
         put?: never;
         /**
-         * Replay
+         * Send a dead letter back to its topic
          * @description Send a dead letter back to its topic; a second replay does no harm.
          *
          *     Remove the cause first, or the record becomes a dead letter again.
@@ -213,7 +213,7 @@ export interface paths {
             cookie?: never;
         };
         /**
-         * Jobs
+         * List jobs of all accounts, at most 200
          * @description List jobs of all accounts, at most 200: waiting and running ones the oldest first.
          *
          *     Failed ones are those of the last day, the newest first.
@@ -235,7 +235,7 @@ export interface paths {
             cookie?: never;
         };
         /**
-         * Models
+         * List the weights of networks in the manifests of the last day's workers
          * @description List the weights of networks in the manifests of the last day's workers.
          *
          *     `installed` is true if a worker has the files.
@@ -257,7 +257,7 @@ export interface paths {
             cookie?: never;
         };
         /**
-         * Queues
+         * List the queue of every task, with its oldest job and why that job waits
          * @description List the queue of every task, with its oldest job and why that job waits.
          */
         get: operations["get_admin_queues"];
@@ -277,7 +277,7 @@ export interface paths {
             cookie?: never;
         };
         /**
-         * Storage
+         * Return the stored bytes by kind and by account, and the free space of the disk
          * @description Return the stored bytes by kind and by account, and the free space of the disk.
          */
         get: operations["get_admin_storage"];
@@ -297,7 +297,7 @@ export interface paths {
             cookie?: never;
         };
         /**
-         * Workers
+         * List the workers of the last day, at most 500, those online first
          * @description List the workers of the last day, at most 500, those online first.
          */
         get: operations["get_admin_workers"];
@@ -317,7 +317,7 @@ export interface paths {
             cookie?: never;
         };
         /**
-         * Get
+         * Return a file's name, size, digest and media type
          * @description Return a file's name, size, digest and media type.
          */
         get: operations["get_artifacts_by_artifact"];
@@ -337,7 +337,7 @@ export interface paths {
             cookie?: never;
         };
         /**
-         * Download
+         * Return a signed URL to download the file, whole or by range, for 15 minutes
          * @description Return a signed URL to download the file, whole or by range, for 15 minutes.
          */
         get: operations["get_artifacts_by_artifact_download"];
@@ -357,7 +357,7 @@ export interface paths {
             cookie?: never;
         };
         /**
-         * List
+         * List your collections
          * @description List your collections: the built-in ones on the first page, then yours, newest first.
          *
          *     `parent` lists what is nested in a collection, `item` the collections that hold an item.
@@ -365,7 +365,7 @@ export interface paths {
         get: operations["get_collections"];
         put?: never;
         /**
-         * Create
+         * Create a collection
          * @description Create a collection.
          */
         post: operations["post_collections"];
@@ -383,21 +383,21 @@ export interface paths {
             cookie?: never;
         };
         /**
-         * Get
+         * Return a collection of yours, or one that is shared with you
          * @description Return a collection of yours, or one that is shared with you.
          */
         get: operations["get_collections_by_collection"];
         put?: never;
         post?: never;
         /**
-         * Delete
+         * Delete a collection
          * @description Delete a collection. Its items stay; collections nested in it move up to its parent.
          */
         delete: operations["delete_collections_by_collection"];
         options?: never;
         head?: never;
         /**
-         * Edit
+         * Change name, note, cover or parent
          * @description Change name, note, cover or parent; absent fields stay as they are.
          */
         patch: operations["patch_collections_by_collection"];
@@ -411,7 +411,7 @@ export interface paths {
             cookie?: never;
         };
         /**
-         * Sheet
+         * Return licence and source of each item, inherited from what the item was cut from
          * @description Return licence and source of each item, inherited from what the item was cut from.
          *
          *     As CSV the answer is the whole sheet, whatever `limit` and `cursor` are.
@@ -433,13 +433,13 @@ export interface paths {
             cookie?: never;
         };
         /**
-         * Items
+         * List the items of a collection in its order
          * @description List the items of a collection in its order.
          */
         get: operations["get_collections_by_collection_items"];
         put?: never;
         /**
-         * Add
+         * Add up to 500 items of yours
          * @description Add up to 500 items of yours; a repeated request changes nothing.
          */
         post: operations["post_collections_by_collection_items"];
@@ -459,7 +459,7 @@ export interface paths {
         get?: never;
         put?: never;
         /**
-         * Reorder
+         * Move up to 500 items next to another one, or to the end, in the order given
          * @description Move up to 500 items next to another one, or to the end, in the order given.
          *
          *     A repeated request changes nothing.
@@ -481,7 +481,7 @@ export interface paths {
         get?: never;
         put?: never;
         /**
-         * Remove
+         * Remove up to 500 items from the collection
          * @description Remove up to 500 items from the collection; the items themselves stay.
          *
          *     A repeated request changes nothing.
@@ -501,7 +501,7 @@ export interface paths {
             cookie?: never;
         };
         /**
-         * Artifacts
+         * List the files of an item of a collection, newest first
          * @description List the files of an item of a collection, newest first.
          */
         get: operations["get_collections_by_collection_items_by_item_artifacts"];
@@ -521,7 +521,7 @@ export interface paths {
             cookie?: never;
         };
         /**
-         * Download
+         * Return a signed URL to download a file of an item of a collection, for 15 minutes
          * @description Return a signed URL to download a file of an item of a collection, for 15 minutes.
          */
         get: operations["get_collections_by_collection_items_by_item_artifacts_by_artifact_download"];
@@ -541,13 +541,13 @@ export interface paths {
             cookie?: never;
         };
         /**
-         * Links
+         * List the links of a collection of yours without their secrets, at most 200
          * @description List the links of a collection of yours without their secrets, at most 200.
          */
         get: operations["get_collections_by_collection_links"];
         put?: never;
         /**
-         * Create Link
+         * Create a link that makes accounts of this server viewers
          * @description Create a link that makes accounts of this server viewers; only this shows its secret.
          */
         post: operations["post_collections_by_collection_links"];
@@ -568,7 +568,7 @@ export interface paths {
         put?: never;
         post?: never;
         /**
-         * Delete Link
+         * Revoke a link
          * @description Revoke a link: nobody can open it any more, and the access it gave ends.
          */
         delete: operations["delete_collections_by_collection_links_by_link"];
@@ -585,7 +585,7 @@ export interface paths {
             cookie?: never;
         };
         /**
-         * Shares
+         * List the accounts that a collection of yours is shared with, at most 200
          * @description List the accounts that a collection of yours is shared with, at most 200.
          */
         get: operations["get_collections_by_collection_shares"];
@@ -606,7 +606,7 @@ export interface paths {
         };
         get?: never;
         /**
-         * Share
+         * Share a collection with an account, by its id, or change the account's role
          * @description Share a collection with an account, by its id, or change the account's role.
          *
          *     The answer is the same whether or not the account exists.
@@ -614,7 +614,7 @@ export interface paths {
         put: operations["put_collections_by_collection_shares_by_account"];
         post?: never;
         /**
-         * Unshare
+         * End the share of an account
          * @description End the share of an account; you can end your own share of another's collection.
          */
         delete: operations["delete_collections_by_collection_shares_by_account"];
@@ -631,7 +631,7 @@ export interface paths {
             cookie?: never;
         };
         /**
-         * Duplicates
+         * List groups of items with the same sound
          * @description List groups of items with the same sound: exact copies, and near ones.
          *
          *     Near duplicates differ in format, gain or a few milliseconds at the start; they are found
@@ -654,7 +654,7 @@ export interface paths {
             cookie?: never;
         };
         /**
-         * Listen
+         * Stream the events of the account's items, jobs and runs
          * @description Stream the events of the account's items, jobs and runs.
          *
          *     To resume after an event, send its `id` as the header Last-Event-ID, up to seven days later.
@@ -680,7 +680,7 @@ export interface paths {
         get?: never;
         put?: never;
         /**
-         * Make Ticket
+         * Create a ticket that opens one live stream within 30 seconds
          * @description Create a ticket that opens one live stream within 30 seconds: `GET /v1/events?ticket=`.
          *
          *     A browser's EventSource cannot send a token as a header, and a token must not be in a URL.
@@ -700,7 +700,7 @@ export interface paths {
             cookie?: never;
         };
         /**
-         * Feed
+         * Return events, oldest first
          * @description Return events, oldest first; the server keeps them for seven days, or as it is set.
          */
         get: operations["get_feed"];
@@ -720,7 +720,7 @@ export interface paths {
             cookie?: never;
         };
         /**
-         * List
+         * List the items that you deleted and can restore, those deleted last first
          * @description List the items that you deleted and can restore, those deleted last first.
          */
         get: operations["get_hidden"];
@@ -740,13 +740,13 @@ export interface paths {
             cookie?: never;
         };
         /**
-         * List
+         * List your imports, newest first
          * @description List your imports, newest first; those that ended are remembered up to 200.
          */
         get: operations["get_imports"];
         put?: never;
         /**
-         * Create
+         * Import sounds
          * @description Import sounds; each file becomes an item of its own.
          *
          *     `pack` reads a ZIP archive: create an upload, send its parts, and name its id here instead
@@ -768,7 +768,7 @@ export interface paths {
             cookie?: never;
         };
         /**
-         * Providers
+         * List the providers of this server, besides `pack`.
          * @description List the providers of this server, besides `pack`.
          */
         get: operations["get_imports_providers"];
@@ -788,7 +788,7 @@ export interface paths {
             cookie?: never;
         };
         /**
-         * Get
+         * Return an import and how far it is
          * @description Return an import and how far it is.
          */
         get: operations["get_imports_by_import_id"];
@@ -810,7 +810,7 @@ export interface paths {
         get?: never;
         put?: never;
         /**
-         * Cancel
+         * Cancel an import
          * @description Cancel an import: files that wait are not imported; items that it made stay.
          *
          *     A repeated request changes nothing.
@@ -830,7 +830,7 @@ export interface paths {
             cookie?: never;
         };
         /**
-         * Files
+         * List the files of an import with what became of each, in their order
          * @description List the files of an import with what became of each, in their order.
          */
         get: operations["get_imports_by_import_id_files"];
@@ -850,7 +850,7 @@ export interface paths {
             cookie?: never;
         };
         /**
-         * List Invitations
+         * List invitations, newest first, without their secrets
          * @description List invitations, newest first, without their secrets.
          *
          *     The list contains expired invitations, used or not, for one more day.
@@ -858,7 +858,7 @@ export interface paths {
         get: operations["get_invitations"];
         put?: never;
         /**
-         * Make Invitation
+         * Create an invitation for one account
          * @description Create an invitation for one account; only this response contains its secret.
          *
          *     The invited person sends the secret as `invitation` with `POST /v1/accounts`.
@@ -881,7 +881,7 @@ export interface paths {
         put?: never;
         post?: never;
         /**
-         * Revoke Invitation
+         * Revoke an invitation
          * @description Revoke an invitation; an account that was created with it stays.
          */
         delete: operations["delete_invitations_by_invitation"];
@@ -898,7 +898,7 @@ export interface paths {
             cookie?: never;
         };
         /**
-         * List
+         * List items, newest first
          * @description List items, newest first.
          */
         get: operations["get_items"];
@@ -920,7 +920,7 @@ export interface paths {
         get?: never;
         put?: never;
         /**
-         * Edit
+         * Change up to 500 items
          * @description Change up to 500 items; an item that cannot be changed fails alone.
          *
          *     A repeated request changes nothing.
@@ -940,14 +940,14 @@ export interface paths {
             cookie?: never;
         };
         /**
-         * Get
+         * Return an item
          * @description Return an item.
          */
         get: operations["get_items_by_item"];
         put?: never;
         post?: never;
         /**
-         * Delete
+         * Delete an item, the items cut from it, their files and jobs
          * @description Delete an item, the items cut from it, their files and jobs.
          *
          *     For 30 days it is only hidden, and `POST /v1/items/{item}/restore` brings it back.
@@ -956,7 +956,7 @@ export interface paths {
         options?: never;
         head?: never;
         /**
-         * Edit
+         * Change name, kind, stem, tempo or metadata, or read garbled tags in another encoding
          * @description Change name, kind, stem, tempo or metadata, or read garbled tags in another encoding.
          *
          *     Absent fields stay as they are.
@@ -972,7 +972,7 @@ export interface paths {
             cookie?: never;
         };
         /**
-         * Artifacts
+         * List an item's files, newest first
          * @description List an item's files, newest first.
          */
         get: operations["get_items_by_item_artifacts"];
@@ -992,7 +992,7 @@ export interface paths {
             cookie?: never;
         };
         /**
-         * List
+         * List the corrections of an item
          * @description List the corrections of an item. The machine's lanes are left out.
          */
         get: operations["get_items_by_item_corrections"];
@@ -1012,12 +1012,12 @@ export interface paths {
             cookie?: never;
         };
         /**
-         * Get
+         * Return a correction with the machine's value, also of a lane
          * @description Return a correction with the machine's value, also of a lane.
          */
         get: operations["get_items_by_item_corrections_by_field"];
         /**
-         * Put
+         * Correct a value
          * @description Correct a value: from now on it counts instead of the machine's, also after a new job.
          *
          *     Each value makes a version; a value that the field has already makes none. Results that were
@@ -1026,7 +1026,7 @@ export interface paths {
         put: operations["put_items_by_item_corrections_by_field"];
         post?: never;
         /**
-         * Delete
+         * Take a correction back
          * @description Take a correction back: the machine's value counts again. Its versions stay.
          */
         delete: operations["delete_items_by_item_corrections_by_field"];
@@ -1043,7 +1043,7 @@ export interface paths {
             cookie?: never;
         };
         /**
-         * Versions
+         * List the versions of a correction, the newest first
          * @description List the versions of a correction, the newest first.
          */
         get: operations["get_items_by_item_corrections_by_field_versions"];
@@ -1065,7 +1065,7 @@ export interface paths {
         get?: never;
         put?: never;
         /**
-         * Restore
+         * Correct a field to the value of an earlier version, which makes a new version
          * @description Correct a field to the value of an earlier version, which makes a new version.
          */
         post: operations["post_items_by_item_corrections_by_field_versions_by_version_restore"];
@@ -1083,7 +1083,7 @@ export interface paths {
             cookie?: never;
         };
         /**
-         * Get
+         * Return the cuts of an item or of one of its stems, with the samples made from them
          * @description Return the cuts of an item or of one of its stems, with the samples made from them.
          *
          *     They are the user's, if there are any, and otherwise those that slicing found.
@@ -1096,7 +1096,7 @@ export interface paths {
         options?: never;
         head?: never;
         /**
-         * Patch
+         * Move, split, merge, delete and add cuts
          * @description Move, split, merge, delete and add cuts: all edits are made, or none.
          *
          *     They make a version, which `/corrections/{field}/versions` can restore. Samples of deleted
@@ -1116,7 +1116,7 @@ export interface paths {
         get?: never;
         put?: never;
         /**
-         * Render
+         * Make the samples of the user's cuts, without detecting anything, and tag them
          * @description Make the samples of the user's cuts, without detecting anything, and tag them.
          *
          *     A sample whose cut was moved keeps its id, marks and collections, and gets the new audio.
@@ -1137,13 +1137,13 @@ export interface paths {
         };
         get?: never;
         /**
-         * Mark
+         * Set the favourite mark of an item, which adds it to the collection of favourites
          * @description Set the favourite mark of an item, which adds it to the collection of favourites.
          */
         put: operations["put_items_by_item_favourite"];
         post?: never;
         /**
-         * Unmark
+         * Clear the favourite mark of an item
          * @description Clear the favourite mark of an item.
          */
         delete: operations["delete_items_by_item_favourite"];
@@ -1160,7 +1160,7 @@ export interface paths {
             cookie?: never;
         };
         /**
-         * Read
+         * Read notes from stored posteriors with other thresholds
          * @description Read notes from stored posteriors with other thresholds; no job runs.
          *
          *     What is left out is as in the job that made the item's notes. The notes begin between
@@ -1185,7 +1185,7 @@ export interface paths {
         get?: never;
         put?: never;
         /**
-         * Restore
+         * Restore a deleted item with everything that was hidden with it
          * @description Restore a deleted item with everything that was hidden with it.
          *
          *     Jobs over it that were under way stay cancelled. A repeated request changes nothing.
@@ -1205,7 +1205,7 @@ export interface paths {
             cookie?: never;
         };
         /**
-         * Similar
+         * Return the items that sound most like an item, the nearest first, and what differs
          * @description Return the items that sound most like an item, the nearest first, and what differs.
          *
          *     As many as requested are returned if enough match. Samples are compared with samples, other
@@ -1229,13 +1229,13 @@ export interface paths {
         };
         get?: never;
         /**
-         * Add
+         * Add a custom tag to an item
          * @description Add a custom tag to an item; a tag that the item has keeps its spelling.
          */
         put: operations["put_items_by_item_tags_by_tag"];
         post?: never;
         /**
-         * Remove
+         * Remove a custom tag from an item
          * @description Remove a custom tag from an item; case, accents and width do not matter.
          */
         delete: operations["delete_items_by_item_tags_by_tag"];
@@ -1252,13 +1252,13 @@ export interface paths {
             cookie?: never;
         };
         /**
-         * List
+         * List jobs, newest first
          * @description List jobs, newest first.
          */
         get: operations["get_jobs"];
         put?: never;
         /**
-         * Create
+         * Submit a job for an item or a collection
          * @description Submit a job for an item or a collection.
          *
          *     An equal job that is queued, running or done is reused.
@@ -1280,7 +1280,7 @@ export interface paths {
             cookie?: never;
         };
         /**
-         * Get
+         * Return a job
          * @description Return a job; while it is queued, also its position and what it waits for.
          */
         get: operations["get_jobs_by_job"];
@@ -1300,7 +1300,7 @@ export interface paths {
             cookie?: never;
         };
         /**
-         * Artifacts
+         * List the files that a job stored, newest first
          * @description List the files that a job stored, newest first.
          */
         get: operations["get_jobs_by_job_artifacts"];
@@ -1322,7 +1322,7 @@ export interface paths {
         get?: never;
         put?: never;
         /**
-         * Cancel
+         * Cancel a job
          * @description Cancel a job: at once if queued, within seconds if running; a finished job stays.
          */
         post: operations["post_jobs_by_job_cancel"];
@@ -1340,7 +1340,7 @@ export interface paths {
             cookie?: never;
         };
         /**
-         * Preview
+         * Return a signed URL of a preview
          * @description Return a signed URL of a preview: a finished part of a file, while the job still runs.
          *
          *     The names are in `previews` of the job's progress and of its `job.progressed` events.
@@ -1364,7 +1364,7 @@ export interface paths {
         get?: never;
         put?: never;
         /**
-         * Retry
+         * Submit a failed, skipped or cancelled job again, as a new job
          * @description Submit a failed, skipped or cancelled job again, as a new job.
          *
          *     `parameters` changes some of its parameters: `retry_with` of a failed job lists changes
@@ -1385,13 +1385,13 @@ export interface paths {
             cookie?: never;
         };
         /**
-         * List Keys
+         * List the account's API keys, newest first, without their secrets
          * @description List the account's API keys, newest first, without their secrets.
          */
         get: operations["get_keys"];
         put?: never;
         /**
-         * Make Key
+         * Create an API key
          * @description Create an API key; only this response contains its secret.
          */
         post: operations["post_keys"];
@@ -1412,7 +1412,7 @@ export interface paths {
         put?: never;
         post?: never;
         /**
-         * Delete Key
+         * Delete an API key
          * @description Delete an API key; it stops working at once.
          */
         delete: operations["delete_keys_by_key"];
@@ -1429,7 +1429,7 @@ export interface paths {
             cookie?: never;
         };
         /**
-         * List
+         * List your maps by name, at most 100
          * @description List your maps by name, at most 100.
          */
         get: operations["get_maps"];
@@ -1449,12 +1449,12 @@ export interface paths {
             cookie?: never;
         };
         /**
-         * Get
+         * Return a map
          * @description Return a map: its state, its quality and the labels of its regions.
          */
         get: operations["get_maps_by_name"];
         /**
-         * Put
+         * Create a map of your samples or of a collection of yours, or change what it shows
          * @description Create a map of your samples or of a collection of yours, or change what it shows.
          *
          *     The server computes its layout in the background and emits `map.changed`. A repeated
@@ -1463,7 +1463,7 @@ export interface paths {
         put: operations["put_maps_by_name"];
         post?: never;
         /**
-         * Delete
+         * Delete a map
          * @description Delete a map; its sounds stay.
          */
         delete: operations["delete_maps_by_name"];
@@ -1480,7 +1480,7 @@ export interface paths {
             cookie?: never;
         };
         /**
-         * Points
+         * Return all points of a map in one answer
          * @description Return all points of a map in one answer: ids, places and classes of its sounds.
          */
         get: operations["get_maps_by_name_points"];
@@ -1502,7 +1502,7 @@ export interface paths {
         get?: never;
         put?: never;
         /**
-         * Create
+         * Make a song of uploaded stems
          * @description Make a song of uploaded stems. Its mix is their sum, which a job makes.
          *
          *     Pipelines use these stems in place of separated ones. The items become parts of the song:
@@ -1523,13 +1523,13 @@ export interface paths {
             cookie?: never;
         };
         /**
-         * List
+         * List pipelines
          * @description List pipelines: built-in pipelines on the first page, then stored ones, newest first.
          */
         get: operations["get_pipelines"];
         put?: never;
         /**
-         * Create
+         * Store a pipeline
          * @description Store a pipeline; every step is validated against its task's parameters.
          */
         post: operations["post_pipelines"];
@@ -1547,18 +1547,18 @@ export interface paths {
             cookie?: never;
         };
         /**
-         * Get
+         * Return a pipeline
          * @description Return a pipeline.
          */
         get: operations["get_pipelines_by_name"];
         /**
-         * Replace
+         * Replace a stored pipeline
          * @description Replace a stored pipeline; runs in progress keep the version that they started with.
          */
         put: operations["put_pipelines_by_name"];
         post?: never;
         /**
-         * Delete
+         * Delete a stored pipeline
          * @description Delete a stored pipeline; its runs and their results stay.
          */
         delete: operations["delete_pipelines_by_name"];
@@ -1577,7 +1577,7 @@ export interface paths {
         get?: never;
         put?: never;
         /**
-         * Create
+         * Make a query sound of an open upload
          * @description Make a query sound of an open upload: a sound to search by that is not kept.
          *
          *     It has at most 30 s and 32 MiB, becomes no item, takes no storage and is removed within the
@@ -1599,14 +1599,14 @@ export interface paths {
             cookie?: never;
         };
         /**
-         * Get
+         * Return a query sound
          * @description Return a query sound; search by it once it is `ready`.
          */
         get: operations["get_query_sounds_by_sound"];
         put?: never;
         post?: never;
         /**
-         * Delete
+         * Remove a query sound before it expires
          * @description Remove a query sound before it expires.
          */
         delete: operations["delete_query_sounds_by_sound"];
@@ -1623,7 +1623,7 @@ export interface paths {
             cookie?: never;
         };
         /**
-         * List
+         * Recommend items that fit what you like, each with the reason, varied
          * @description Recommend items that fit what you like, each with the reason, varied.
          *
          *     They are computed when your taste or your sounds change, and not by this request: the first
@@ -1649,14 +1649,14 @@ export interface paths {
         get?: never;
         put?: never;
         /**
-         * Dismiss
+         * Never recommend an item again, neither for your account nor for a collection
          * @description Never recommend an item again, neither for your account nor for a collection.
          *
          *     A repeated request changes nothing.
          */
         post: operations["post_recommendations_by_item_dismiss"];
         /**
-         * Undo Dismissal
+         * Let an item that you dismissed be recommended again
          * @description Let an item that you dismissed be recommended again.
          */
         delete: operations["delete_recommendations_by_item_dismiss"];
@@ -1673,13 +1673,13 @@ export interface paths {
             cookie?: never;
         };
         /**
-         * List
+         * List runs, newest first
          * @description List runs, newest first.
          */
         get: operations["get_runs"];
         put?: never;
         /**
-         * Create
+         * Run a pipeline for an item
          * @description Run a pipeline for an item; equal jobs that are queued, running or done are reused.
          */
         post: operations["post_runs"];
@@ -1697,7 +1697,7 @@ export interface paths {
             cookie?: never;
         };
         /**
-         * Get
+         * Return a run with its steps and its overall progress
          * @description Return a run with its steps and its overall progress.
          */
         get: operations["get_runs_by_run"];
@@ -1719,7 +1719,7 @@ export interface paths {
         get?: never;
         put?: never;
         /**
-         * Cancel
+         * Cancel a run and the jobs that no other run needs
          * @description Cancel a run and the jobs that no other run needs; finished jobs stay.
          */
         post: operations["post_runs_by_run_cancel"];
@@ -1737,13 +1737,13 @@ export interface paths {
             cookie?: never;
         };
         /**
-         * List
+         * List your saved searches, newest first, with how many new items each found
          * @description List your saved searches, newest first, with how many new items each found.
          */
         get: operations["get_saved_searches"];
         put?: never;
         /**
-         * Create
+         * Save a search
          * @description Save a search. From then on the items that it newly finds are counted.
          *
          *     With `notify`, `search.matched` is emitted when there are some.
@@ -1763,21 +1763,21 @@ export interface paths {
             cookie?: never;
         };
         /**
-         * Get
+         * Return a saved search
          * @description Return a saved search.
          */
         get: operations["get_saved_searches_by_search"];
         put?: never;
         post?: never;
         /**
-         * Delete
+         * Delete a saved search
          * @description Delete a saved search; items stay.
          */
         delete: operations["delete_saved_searches_by_search"];
         options?: never;
         head?: never;
         /**
-         * Edit
+         * Change name, query or notification
          * @description Change name, query or notification; absent fields stay as they are.
          *
          *     A changed query starts counting from zero.
@@ -1795,7 +1795,7 @@ export interface paths {
         get?: never;
         put?: never;
         /**
-         * Seen
+         * Note that you opened it
          * @description Note that you opened it: what it found so far is no longer new.
          *
          *     A repeated request changes nothing else.
@@ -1815,7 +1815,7 @@ export interface paths {
             cookie?: never;
         };
         /**
-         * Search
+         * Search items by text and facets
          * @description Search items by text and facets; count the values of every facet.
          *
          *     Each answer holds one page. Read further pages by `cursor`, or any rows by `snapshot` and
@@ -1838,7 +1838,7 @@ export interface paths {
             cookie?: never;
         };
         /**
-         * Descriptors
+         * Return what is known and measured of every item that a search finds, as one file
          * @description Return what is known and measured of every item that a search finds, as one file.
          *
          *     It has a row for each item in the order in which they were added, with its vector and the
@@ -1864,7 +1864,7 @@ export interface paths {
         get?: never;
         put?: never;
         /**
-         * Search
+         * Return the items that sound most like several items or query sounds together
          * @description Return the items that sound most like several items or query sounds together.
          *
          *     Each counts with its weight; a negative weight subtracts its sound. `dials` say how much
@@ -1887,14 +1887,14 @@ export interface paths {
         get?: never;
         put?: never;
         /**
-         * Log In
+         * Log in
          * @description Log in; returns a short-lived access token and a single-use refresh token.
          *
          *     A page of this server gets the refresh token as a cookie that scripts cannot read.
          */
         post: operations["post_sessions"];
         /**
-         * Log Out
+         * Log out everywhere
          * @description Log out everywhere: end every session of the account at once.
          */
         delete: operations["delete_sessions"];
@@ -1913,7 +1913,7 @@ export interface paths {
         get?: never;
         put?: never;
         /**
-         * Log Out
+         * Log out everywhere, and return the address at which the provider's own session ends
          * @description Log out everywhere, and return the address at which the provider's own session ends.
          */
         post: operations["post_sessions_logout"];
@@ -1933,7 +1933,7 @@ export interface paths {
         get?: never;
         put?: never;
         /**
-         * Log In With Code
+         * Log in with the code of a sign-in link, which works once, for 10 minutes
          * @description Log in with the code of a sign-in link, which works once, for 10 minutes.
          */
         post: operations["post_sessions_one_time"];
@@ -1953,7 +1953,7 @@ export interface paths {
         get?: never;
         put?: never;
         /**
-         * Refresh
+         * Exchange a refresh token for a new access token and refresh token
          * @description Exchange a refresh token for a new access token and refresh token.
          *
          *     A second use within 10 seconds, for example after a lost response, returns the same refresh
@@ -1975,13 +1975,13 @@ export interface paths {
             cookie?: never;
         };
         /**
-         * Shared
+         * List the collections that others share with you, last shared first
          * @description List the collections that others share with you, last shared first.
          */
         get: operations["get_shared"];
         put?: never;
         /**
-         * Open Link
+         * Open a link
          * @description Open a link: you become a viewer of its collection until the link ends.
          *
          *     A repeated request changes nothing.
@@ -2001,7 +2001,7 @@ export interface paths {
             cookie?: never;
         };
         /**
-         * Show Options
+         * Return how people can sign in to this server
          * @description Return how people can sign in to this server: passwords, and OpenID Connect providers.
          */
         get: operations["get_sign_in"];
@@ -2023,7 +2023,7 @@ export interface paths {
         get?: never;
         put?: never;
         /**
-         * Start Device
+         * Begin to sign in with a device code, for programs without a browser (RFC 8628).
          * @description Begin to sign in with a device code, for programs without a browser (RFC 8628).
          *
          *     Show the user `user_code` and `verification_uri`, then ask for the session every `interval`
@@ -2046,7 +2046,7 @@ export interface paths {
         get?: never;
         put?: never;
         /**
-         * Poll Device
+         * Return the session of a device code once the user has signed in
          * @description Return the session of a device code once the user has signed in.
          */
         post: operations["post_sign_in_by_provider_device_session"];
@@ -2064,7 +2064,7 @@ export interface paths {
             cookie?: never;
         };
         /**
-         * List
+         * List custom tags in alphabetical order, with how many items have each
          * @description List custom tags in alphabetical order, with how many items have each.
          */
         get: operations["get_tags"];
@@ -2084,7 +2084,7 @@ export interface paths {
             cookie?: never;
         };
         /**
-         * Tasks
+         * List tasks
          * @description List tasks: parameters and results as JSON Schema, and whether a worker offers them.
          */
         get: operations["get_tasks"];
@@ -2104,7 +2104,7 @@ export interface paths {
             cookie?: never;
         };
         /**
-         * List
+         * List your taught tags in alphabetical order, without histograms
          * @description List your taught tags in alphabetical order, without histograms.
          */
         get: operations["get_taught_tags"];
@@ -2126,7 +2126,7 @@ export interface paths {
         get?: never;
         put?: never;
         /**
-         * Import
+         * Create a taught tag from a file that was shared, or let one that exists learn from it
          * @description Create a taught tag from a file that was shared, or let one that exists learn from it.
          *
          *     A tag that exists keeps its answers: its model starts from that of the file. A repeated
@@ -2147,12 +2147,12 @@ export interface paths {
             cookie?: never;
         };
         /**
-         * Get
+         * Return a taught tag with its versions and the histogram of confidences
          * @description Return a taught tag with its versions and the histogram of confidences.
          */
         get: operations["get_taught_tags_by_tag"];
         /**
-         * Create
+         * Create a taught tag, or return it
          * @description Create a taught tag, or return it; items that have the custom tag count as yes-answers.
          *
          *     Case, accents and width of the name do not matter.
@@ -2160,14 +2160,14 @@ export interface paths {
         put: operations["put_taught_tags_by_tag"];
         post?: never;
         /**
-         * Delete
+         * Forget the model, answers and proposals of a taught tag
          * @description Forget the model, answers and proposals of a taught tag; the tag stays on its items.
          */
         delete: operations["delete_taught_tags_by_tag"];
         options?: never;
         head?: never;
         /**
-         * Edit
+         * Choose the threshold, go back to a version, or exclude sounds that arrive later
          * @description Choose the threshold, go back to a version, or exclude sounds that arrive later.
          */
         patch: operations["patch_taught_tags_by_tag"];
@@ -2181,13 +2181,13 @@ export interface paths {
             cookie?: never;
         };
         /**
-         * Answers
+         * List the answers of a taught tag, the newest first
          * @description List the answers of a taught tag, the newest first.
          */
         get: operations["get_taught_tags_by_tag_answers"];
         put?: never;
         /**
-         * Answer
+         * Answer whether items have the tag
          * @description Answer whether items have the tag; the tag has learnt from it when this returns.
          *
          *     Yes puts the tag on the item. After a no the item is not proposed again. A repeated request
@@ -2208,7 +2208,7 @@ export interface paths {
             cookie?: never;
         };
         /**
-         * File
+         * Return the model of the version in use as a file to share
          * @description Return the model of the version in use as a file to share; it names no items.
          */
         get: operations["get_taught_tags_by_tag_file"];
@@ -2228,7 +2228,7 @@ export interface paths {
             cookie?: never;
         };
         /**
-         * Proposals
+         * List the items that the tag proposes, the surest first
          * @description List the items that the tag proposes, the surest first.
          *
          *     A page that was read after an answer is one of the new proposals.
@@ -2252,7 +2252,7 @@ export interface paths {
         get?: never;
         put?: never;
         /**
-         * Confirm
+         * Put the tag on items that it proposes
          * @description Put the tag on items that it proposes; a repeated request finds none of them proposed.
          */
         post: operations["post_taught_tags_by_tag_proposals_confirm"];
@@ -2270,7 +2270,7 @@ export interface paths {
             cookie?: never;
         };
         /**
-         * Questions
+         * Return the items of which the model knows least whether they have the tag, varied
          * @description Return the items of which the model knows least whether they have the tag, varied.
          *
          *     There are none before the first version.
@@ -2292,7 +2292,7 @@ export interface paths {
             cookie?: never;
         };
         /**
-         * Get
+         * Return the 16 places of your tray
          * @description Return the 16 places of your tray.
          */
         get: operations["get_tray"];
@@ -2313,7 +2313,7 @@ export interface paths {
         };
         get?: never;
         /**
-         * Put
+         * Fill, clear, lock or unlock a place
          * @description Fill, clear, lock or unlock a place; an item that has another place swaps places.
          */
         put: operations["put_tray_by_place"];
@@ -2334,7 +2334,7 @@ export interface paths {
         get?: never;
         put?: never;
         /**
-         * Create
+         * Announce a file
          * @description Announce a file; the response holds signed URLs to PUT its parts to.
          */
         post: operations["post_uploads"];
@@ -2352,14 +2352,14 @@ export interface paths {
             cookie?: never;
         };
         /**
-         * Get
+         * Return the received parts and signed URLs for the missing ones, to resume an upload
          * @description Return the received parts and signed URLs for the missing ones, to resume an upload.
          */
         get: operations["get_uploads_by_upload"];
         put?: never;
         post?: never;
         /**
-         * Abort
+         * Abort an open upload and delete its parts
          * @description Abort an open upload and delete its parts.
          */
         delete: operations["delete_uploads_by_upload"];
@@ -2378,7 +2378,7 @@ export interface paths {
         get?: never;
         put?: never;
         /**
-         * Complete
+         * Join the parts and ingest the file
          * @description Join the parts and ingest the file; ingest verifies the announced SHA-256.
          *
          *     A repeated request changes nothing, with or without an idempotency key.
@@ -2398,7 +2398,7 @@ export interface paths {
             cookie?: never;
         };
         /**
-         * Get
+         * Return the bytes of uploaded files, results and open uploads, and the limit
          * @description Return the bytes of uploaded files, results and open uploads, and the limit.
          */
         get: operations["get_usage"];
@@ -2420,7 +2420,7 @@ export interface paths {
         get?: never;
         put?: never;
         /**
-         * Read
+         * Return the waveforms of up to 200 items
          * @description Return the waveforms of up to 200 items: 150 columns of peak and RMS each.
          *
          *     Items that do not exist, are not ready or belong to somebody else are left out, unless a
