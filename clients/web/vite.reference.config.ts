@@ -1,5 +1,5 @@
 import { defineConfig } from "vite";
-import { themeBeforePaint } from "./vite.config";
+import { themeBeforePaint } from "./vite.config.ts";
 
 /**
  * The page of the API: a build of its own beside the client's, so that nothing of its renderer can
