@@ -171,11 +171,11 @@ CASES: dict[str, Case] = {
     "similarity.search": lambda c, w: c.similarity.search({w.item: 0.5}, q="kick", page_size=5),
     "query_sounds.create": lambda c, w: c.query_sounds.create(w.sent_upload()),
     "query_sounds.delete": lambda c, w: c.query_sounds.delete(
-        c.query_sounds.create(w.sent_upload()).id
+        w.user.query_sounds.create(w.sent_upload()).id
     ),
     "query_sounds.file": lambda c, w: c.query_sounds.file(w.new_tone(), wait=0.1),
     "query_sounds.get": lambda c, w: c.query_sounds.get(
-        c.query_sounds.create(w.sent_upload()).id, wait=0.1
+        w.user.query_sounds.create(w.sent_upload()).id, wait=0.1
     ),
     "tags.add": lambda c, w: c.tags.add(w.item, "warm"),
     "tags.list": lambda c, w: c.tags.list(q=w.tag()),

@@ -1,7 +1,7 @@
 /** The Crate on a real server with real sounds: by keyboard alone, and by pointer. */
 import type { Page } from "playwright-core";
 import { expect, test } from "vitest";
-import { signUpByKeyboard } from "./support/account";
+import { nextChooser, signUpByKeyboard } from "./support/account";
 import { openPage, seriousFindings, type WatchedPage } from "./support/browser";
 import { setUpFlow } from "./support/flow";
 import { hitSamples, wavFile } from "./support/sounds";
@@ -19,7 +19,7 @@ async function openCrate(email: string, theme: "dark" | "light"): Promise<Watche
   const { page } = opened;
   await signUpByKeyboard(page, server.url, email);
   await page.getByRole("heading", { name: "Drop a song" }).waitFor();
-  const chooser = page.waitForEvent("filechooser");
+  const chooser = await nextChooser(page);
   await page.getByRole("button", { name: "Choose files" }).focus();
   await page.keyboard.press("Enter");
   const files = NAMES.map((name, index) => ({
@@ -27,7 +27,7 @@ async function openCrate(email: string, theme: "dark" | "light"): Promise<Watche
     mimeType: "audio/wav",
     buffer: wavFile(hitSamples(0.2 + 0.05 * index, 90 + 40 * index + email.length)),
   }));
-  await (await chooser).setFiles(files);
+  await (await chooser.opened).setFiles(files);
   await page.getByRole("heading", { name: "Activity" }).waitFor();
   // Until the first sound has arrived, the Crate leads back to Activity.
   const list = page.locator(".crate-viewport");

@@ -1,6 +1,6 @@
 /** First run: sign up, drop, watch, done; by keyboard and by pointer, on a real server. */
 import { expect, test } from "vitest";
-import { waitForRow, dropFiles, signUpByKeyboard } from "./support/account";
+import { dropFiles, nextChooser, signUpByKeyboard, waitForRow } from "./support/account";
 import { openPage, seriousFindings } from "./support/browser";
 import { setUpFlow } from "./support/flow";
 import { hitSamples, wavFile } from "./support/sounds";
@@ -16,9 +16,9 @@ test("with the keyboard alone", async () => {
   await page.getByRole("heading", { name: "Drop a song" }).waitFor();
   expect(await seriousFindings(page)).toEqual([]);
 
-  const chooser = page.waitForEvent("filechooser");
+  const chooser = await nextChooser(page);
   await page.keyboard.press("u");
-  await (await chooser).setFiles([HIT, TEXT]);
+  await (await chooser.opened).setFiles([HIT, TEXT]);
   await page.getByRole("heading", { name: "Activity" }).waitFor();
   await waitForRow(page, HIT.name.replace(".wav", ""), "Sample");
   await page.getByText(/Supported formats/).waitFor();
@@ -69,10 +69,10 @@ test("by pointer: dropped files, the same bytes again, an interrupted upload", a
   await page.unroute(/\/objects\//);
   const again = page.getByRole("button", { name: "Choose second.wav" });
   await again.waitFor();
-  const chooser = page.waitForEvent("filechooser");
+  const chooser = await nextChooser(page);
   await again.click();
   await (
-    await chooser
+    await chooser.opened
   ).setFiles([{ name: second.name, mimeType: "audio/wav", buffer: second.bytes }]);
   await waitForRow(page, "second", "Sample");
   expect(errors.filter((error) => !error.includes("net::ERR_FAILED"))).toEqual([]);

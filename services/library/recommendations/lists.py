@@ -195,7 +195,8 @@ class RecommendationLists:
             documents = await documents_among(session, owner, items)
             excluded = await excluded_among(session, owner, row.collection, items)
         known = np.array([documents.get(item, -1) for item in items], np.int64)
-        open_ = np.isin(known, matching) & [item not in excluded for item in items]
+        left = np.array([item not in excluded for item in items], np.bool_)
+        open_ = np.isin(known, matching) & left
         shown = candidates[open_][:limit]
         async with self._database.session() as session:
             names = await names_of(session, owner, set(unpack(shown["example"])))

@@ -1,5 +1,5 @@
 /** Steps that flows share. */
-import type { Page } from "playwright-core";
+import type { FileChooser, Page } from "playwright-core";
 
 export const PASSWORD = "correct horse battery";
 
@@ -55,6 +55,16 @@ export async function waitForRow(page: Page, name: string, text: string): Promis
   await row.getByText(text).filter({ visible: true }).first().waitFor();
 }
 
+/**
+ * Wait for the next file chooser. It is caught from the return on: the browser answers in order, and
+ * one that opens before it was told would be shown to nobody.
+ */
+export async function nextChooser(page: Page): Promise<{ opened: Promise<FileChooser> }> {
+  const opened = page.waitForEvent("filechooser");
+  await page.evaluate(() => document.readyState);
+  return { opened };
+}
+
 /** Choose files on the first run's page, then open the Crate when it lists them all. */
 export async function addSounds(
   page: Page,
@@ -62,10 +72,10 @@ export async function addSounds(
   files: readonly DroppedFile[],
 ): Promise<void> {
   await page.getByRole("heading", { name: "Drop a song" }).waitFor();
-  const chooser = page.waitForEvent("filechooser");
+  const chooser = await nextChooser(page);
   await page.getByRole("button", { name: "Choose files" }).click();
   const chosen = files.map(({ name, bytes }) => ({ name, mimeType: "audio/wav", buffer: bytes }));
-  await (await chooser).setFiles(chosen);
+  await (await chooser.opened).setFiles(chosen);
   await page.getByRole("heading", { name: "Activity" }).waitFor();
   // Until the first sound has arrived, the Crate leads back to Activity.
   const list = page.locator(".crate-viewport");
