@@ -71,6 +71,17 @@ async def test_without_a_taste_there_is_advice_and_no_list(catalogue: Catalogue)
     assert (empty["state"], "this collection" in empty["advice"]) == ("nothing_to_learn_from", True)
 
 
+async def test_a_crate_in_which_everything_is_liked_has_an_empty_list(
+    catalogue: Catalogue,
+) -> None:
+    user = catalogue.user()
+    items = await add_samples(user, catalogue, [sample("only", angle(0))])
+    await star(user, items["only"])
+    await refresh(catalogue)
+    answer = await user.get(PATH)
+    assert (answer["state"], answer["items"]) == ("ready", [])
+
+
 async def test_what_is_like_a_favourite_is_recommended_with_the_reason(
     catalogue: Catalogue,
 ) -> None:
