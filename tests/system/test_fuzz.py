@@ -1,6 +1,6 @@
 """Every operation of the description, by schemathesis, against the live server (T14 in small).
 
-`CRATEDIG_TEST_CASES` is how many cases at least; CI runs more than 5,000 by `make test-fuzz`.
+`CRATEDIG_TEST_CASES` is how many cases at least; `make test-fuzz` runs more than 5,000.
 """
 
 import json
