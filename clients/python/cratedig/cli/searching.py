@@ -12,6 +12,7 @@ from cratedig.cli.output import (
     AsJson,
     check_choice,
     format_length,
+    format_size,
     print_json,
     print_line,
     print_note,
@@ -144,7 +145,7 @@ def descriptors(
     if json:
         print_json({"path": str(file), "size": size})
     else:
-        print_line(f"{file}  {size / 1e6:.1f} MB")
+        print_line(f"{file}  {format_size(size)}")
 
 
 def _find(client: Client, name: str) -> types.SavedSearch:
