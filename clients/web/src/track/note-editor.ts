@@ -2,8 +2,6 @@
 import { useRef, useState, type MouseEvent, type PointerEvent } from "react";
 import { correct, type CorrectionField } from "../data/corrections";
 import { useKeys } from "../keys/commands";
-import type { TrackController } from "./controller";
-import type { SongData } from "./data";
 import {
   changeVelocity,
   deleteNotes,
@@ -14,9 +12,7 @@ import {
   stretchNotes,
   type Selection,
 } from "./note-edits";
-import { editorKeys } from "./note-keys";
-import type { RollRange } from "./draw-roll";
-import type { Notes } from "./song";
+import { editorKeys, type EditorProps } from "./note-keys";
 import { secondsAt } from "./view";
 
 /** Pixels within which the end of a note is held, and a press is a click. */
@@ -45,15 +41,6 @@ export interface NoteEditor {
     onPointerUp(event: PointerEvent<HTMLElement>): void;
     onDoubleClick(event: MouseEvent<HTMLElement>): void;
   };
-}
-
-export interface EditorProps {
-  readonly song: SongData;
-  readonly track: TrackController;
-  readonly stem: string;
-  readonly notes: Notes;
-  readonly range: RollRange;
-  readonly isEditing: boolean;
 }
 
 /** What an edit makes of the notes `base`; once others are there, they are shown. */

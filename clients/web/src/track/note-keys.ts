@@ -1,6 +1,8 @@
 /** What keys do to the selected notes. */
 import type { Handlers } from "../keys/commands";
-import type { EditorProps } from "./note-editor";
+import type { TrackController } from "./controller";
+import type { SongData } from "./data";
+import type { RollRange } from "./draw-roll";
 import {
   changeVelocity,
   deleteNotes,
@@ -12,6 +14,16 @@ import {
   type Selection,
 } from "./note-edits";
 import { playhead } from "./now";
+import type { Notes } from "./song";
+
+export interface EditorProps {
+  readonly song: SongData;
+  readonly track: TrackController;
+  readonly stem: string;
+  readonly notes: Notes;
+  readonly range: RollRange;
+  readonly isEditing: boolean;
+}
 
 /** Velocity that a key adds. */
 const LOUDER = 8;
