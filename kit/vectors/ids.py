@@ -41,6 +41,13 @@ def unpack(ids: Ids) -> list[str]:
     return [str(UUID(bytes=bytes(id_))) for id_ in ids]
 
 
+def rows_of(ids: Ids, requested: Ids) -> Rows:
+    """Return the row of each requested id among `ids`, -1 for those that are absent."""
+    if not len(ids) or not len(requested):
+        return np.full(len(requested), -1, np.int64)
+    return IdIndex.build(ids, np.arange(len(ids))).find(requested, ids)
+
+
 class IdIndex:
     """Finds the row of an id by binary search over sorted 64-bit hashes; never changed in place.
 

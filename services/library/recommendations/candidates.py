@@ -10,7 +10,7 @@ from contracts.maps import NO_CLASS
 from contracts.recommendations import MAX_STORED, ReasonKind
 from kit.arrays import F32
 from kit.vectors.base import OwnedVectors, Space
-from kit.vectors.ids import IdIndex, Ids, Rows
+from kit.vectors.ids import Ids, Rows, rows_of
 from services.library.recommendations.scoring import (
     ALIKE,
     Taste,
@@ -131,13 +131,6 @@ def choose(
     matrix, candidates = _describe(spaces, pool, examples)
     order = arrange(values[pool], matrix, groups[pool], mix)
     return candidates[order], known
-
-
-def rows_of(ids: Ids, requested: Ids) -> Rows:
-    """Return the row of each requested id among `ids`, -1 for those that are absent."""
-    if not len(ids) or not len(requested):
-        return np.full(len(requested), -1, np.int64)
-    return IdIndex.build(ids, np.arange(len(ids))).find(requested, ids)
 
 
 def _present(ids: Ids, requested: Ids) -> Rows:

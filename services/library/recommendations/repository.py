@@ -54,7 +54,7 @@ async def read_examples(session: AsyncSession, row: RecommendationListRow) -> Li
         if kind is ReasonKind.COLLECTION and collection is not None:
             collections[place] = pack([collection])[0]
     return LikedSounds(
-        pack_items(items),
+        pack(items),
         np.array([KINDS.index(kind) for kind in kinds], np.uint8),
         collections,
         np.array([_WEIGHTS[kind] for kind in kinds], np.float32),
@@ -66,7 +66,7 @@ async def read_excluded(session: AsyncSession, row: RecommendationListRow) -> Id
     ids: set[str] = set(await session.scalars(being_deleted(row.owner)))
     for query, item in _excluded(row.owner, row.collection):
         ids.update(await read_ids(session, query, item))
-    return pack_items(ids)
+    return pack(ids)
 
 
 async def excluded_among(
@@ -98,11 +98,6 @@ async def names_of(session: AsyncSession, owner: str, items: Collection[str]) ->
         col(ItemRow.id).not_in(being_deleted(owner)),
     )
     return dict((await session.execute(query)).all())
-
-
-def pack_items(items: Collection[str]) -> Ids:
-    """Return ids of items as bytes `[items, 16]`."""
-    return pack(items) if items else np.empty((0, 16), np.uint8)
 
 
 _KINDS = {

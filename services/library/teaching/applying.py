@@ -15,6 +15,7 @@ from sqlmodel import col
 
 from contracts.music import Seconds
 from kit.database.engine import Database
+from kit.vectors.ids import pack, rows_of
 from services.library.background import lead, until
 from services.library.jobs.locks import hold_owner
 from services.library.similarity.sound_vectors import UNPROPOSED, SoundVectors
@@ -23,7 +24,7 @@ from services.library.teaching.events import emit_tag_proposed
 from services.library.teaching.learner import learn_tag
 from services.library.teaching.proposals import TagView, read_view
 from services.library.teaching.repository import versions_in_use
-from services.library.teaching.scoring import Crate, pack_items, rows_of
+from services.library.teaching.scoring import Crate
 from services.library.teaching.tables import TaughtTagRow
 
 AT_ONCE = 500
@@ -104,5 +105,5 @@ class TagApplier:
 def _count(view: TagView, crate: Crate, items: Sequence[str]) -> tuple[int, int]:
     """Return how many items a tag proposes, and how many of some items."""
     proposed = view.proposed(crate)
-    rows = rows_of(proposed.ids, pack_items(items))
+    rows = rows_of(proposed.ids, pack(items))
     return len(proposed.ids), int(np.count_nonzero(rows >= 0))

@@ -18,7 +18,7 @@ from contracts.teaching import NEEDED_EXAMPLES, TagAnswer, TagScore
 from kit.arrays import F64
 from kit.database.engine import Database, database_of
 from kit.vectors.base import OwnedVectors, Space
-from kit.vectors.ids import Ids
+from kit.vectors.ids import Ids, pack, rows_of
 from services.library.jobs.locks import hold_owner
 from services.library.teaching.events import emit_tag_proposed
 from services.library.teaching.learning import (
@@ -32,9 +32,7 @@ from services.library.teaching.repository import count_answers, decided_items, n
 from services.library.teaching.scoring import (
     Crate,
     Models,
-    pack_items,
     read_models,
-    rows_of,
     score_crate,
     write_models,
 )
@@ -119,12 +117,12 @@ def _learn(task: _Task, crate: Crate) -> _Version | None:
     models: dict[Space, F64] = {}
     learnt: list[Learnt] = []
     answered = {
-        answer: {space: pack_items(items) for space, items in of_space.items()}
+        answer: {space: pack(items) for space, items in of_space.items()}
         for answer, of_space in task.answers.items()
     }
     for space in {*crate, *task.imported}:
         imported = task.imported.get(space)
-        yes, no = (answered[a].get(space, pack_items(())) for a in (TagAnswer.YES, TagAnswer.NO))
+        yes, no = (answered[a].get(space, pack(())) for a in (TagAnswer.YES, TagAnswer.NO))
         examples = _examples(crate[space], yes, no, imported) if space in crate else None
         if examples is not None and len(examples.yes) >= NEEDED_EXAMPLES:
             learnt.append(learn(examples))
@@ -140,7 +138,7 @@ def _learn(task: _Task, crate: Crate) -> _Version | None:
         threshold = best_threshold(scores.values)
     measured = [model.score for model in learnt if model.score is not None]
     shown = task.threshold if task.threshold is not None else threshold
-    proposed = scores.without(pack_items(task.excluded), added_until=task.applies_until)
+    proposed = scores.without(pack(task.excluded), added_until=task.applies_until)
     proposed &= scores.values >= shown
     return _Version(
         models,

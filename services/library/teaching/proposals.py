@@ -19,7 +19,7 @@ from kit.arrays import F32, F64
 from kit.database.engine import Database
 from kit.http.cursors import invalid_cursor
 from kit.http.list_cursor import ListQuery, decode_list_cursor, encode_list_cursor
-from kit.vectors.ids import Ids, Rows, unpack
+from kit.vectors.ids import Ids, Rows, pack, unpack
 from services.library.similarity.sound_vectors import SoundVectors
 from services.library.tags.item_tags import tag_key
 from services.library.tags.tables import ItemTagRow
@@ -35,7 +35,6 @@ from services.library.teaching.scoring import (
     Crate,
     Models,
     Scores,
-    pack_items,
     read_models,
     score_crate,
 )
@@ -156,7 +155,7 @@ class Proposals:
                 named = vectors.get(space, {})
                 if not named:
                     continue
-                ids = pack_items(list(named))
+                ids = pack(list(named))
                 scores = Scores(ids, confidences(coefficients, np.stack(list(named.values()))))
                 mask = scores.without(ids[:0], added_until=row.applies_until)
                 for item, value, open_ in zip(named, scores.values, mask, strict=True):
@@ -187,8 +186,8 @@ async def read_view(session: AsyncSession, row: TaughtTagRow) -> TagView | None:
         read_models(version.models),
         threshold_of(row, version),
         row.applies_until,
-        pack_items([*await decided_items(session, row), *await hidden_items(session, row.owner)]),
-        pack_items(await skipped_items(session, row)),
+        pack([*await decided_items(session, row), *await hidden_items(session, row.owner)]),
+        pack(await skipped_items(session, row)),
     )
 
 
@@ -209,7 +208,7 @@ def page_of(proposed: Scores, request: ListQuery) -> tuple[list[Proposal], str |
     if request.cursor is not None:
         value, item = decode_list_cursor(request.cursor, (int, str))
         try:
-            last = pack_items([str(item)]).tobytes()
+            last = pack([str(item)]).tobytes()
         except ValueError:
             raise invalid_cursor() from None
         millionths = _millionths(proposed.values)

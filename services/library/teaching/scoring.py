@@ -1,6 +1,6 @@
 """Models of a taught tag, one for each space of vectors, and their confidences over a crate."""
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from contracts.teaching import LinearModel
 from kit.arrays import F32, F64
 from kit.vectors.base import OwnedVectors, Space
-from kit.vectors.ids import IdIndex, Ids, Rows, pack
+from kit.vectors.ids import Ids, rows_of
 from services.library.teaching.learning import confidences
 
 Models = Mapping[Space, F64]
@@ -80,18 +80,6 @@ def score_crate(crate: Crate, models: Models) -> Scores:
         np.concatenate([owned.ids for owned, _ in parts]),
         np.concatenate([confidences(coefficients, owned.vectors) for owned, coefficients in parts]),
     )
-
-
-def rows_of(ids: Ids, requested: Ids) -> Rows:
-    """Return the row of each requested id among `ids`, -1 for those that are absent."""
-    if not len(ids) or not len(requested):
-        return np.full(len(requested), -1, np.int64)
-    return IdIndex.build(ids, np.arange(len(ids))).find(requested, ids)
-
-
-def pack_items(items: Collection[str]) -> Ids:
-    """Return ids of items as bytes `[items, 16]`."""
-    return pack(items) if items else np.empty((0, 16), np.uint8)
 
 
 def _milliseconds(ids: Ids) -> NDArray[np.int64]:

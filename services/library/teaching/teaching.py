@@ -26,7 +26,7 @@ from kit.clock import new_id
 from kit.database.engine import Database, database_of
 from kit.http.errors import ProblemError
 from kit.http.list_cursor import ListQuery
-from kit.vectors.ids import unpack
+from kit.vectors.ids import pack, rows_of, unpack
 from services.library.access import Action
 from services.library.catalogue.search_limits import Turns
 from services.library.jobs.locks import hold_owner
@@ -49,7 +49,7 @@ from services.library.teaching.repository import (
     version_in_use,
     versions_of,
 )
-from services.library.teaching.scoring import Crate, Scores, pack_items, rows_of, score_crate
+from services.library.teaching.scoring import Crate, Scores, score_crate
 from services.library.teaching.tables import TaughtTagRow, TaughtTagVersionRow
 from services.library.teaching.views import taught_tag_to_api
 
@@ -220,7 +220,7 @@ class Teaching:
                     confirmed += await self._put_tag(principal, name, part)
             else:
                 listed = list(dict.fromkeys(items))
-                rows = await asyncio.to_thread(rows_of, proposed.ids, pack_items(listed))
+                rows = await asyncio.to_thread(rows_of, proposed.ids, pack(listed))
                 chosen = [item for item, row in zip(listed, rows, strict=True) if row >= 0]
                 confirmed = len(chosen)
                 if chosen:
