@@ -7,6 +7,7 @@ many they are, not on the crate.
 """
 
 import asyncio
+from collections.abc import Mapping
 
 import numpy as np
 from sqlalchemy import select, update
@@ -16,13 +17,15 @@ from sqlmodel import col
 from contracts.music import Seconds
 from kit.database.engine import Database, database_of
 from kit.http.errors import ProblemError
-from kit.vectors.ids import Ids
+from kit.vectors.base import OwnedVectors, Space
+from kit.vectors.ids import Ids, pack, rows_of
 from services.library.background import lead, until
 from services.library.jobs.locks import hold_owner
-from services.library.recommendations.candidates import DTYPE, Candidates, choose, rows_of
+from services.library.recommendations.candidates import DTYPE, Candidates, choose
 from services.library.recommendations.events import emit_recommendations_updated
-from services.library.recommendations.repository import pack_items, read_examples, read_excluded
+from services.library.recommendations.repository import read_examples, read_excluded
 from services.library.recommendations.tables import RecommendationListRow
+from services.library.search.classes import ItemClasses
 from services.library.search.searching import Searches
 from services.library.similarity.sound_vectors import UNSCORED, SoundVectors
 from services.library.similarity.tables import SoundRow
@@ -83,7 +86,7 @@ class ListRefresher:
                 return True
             await asyncio.sleep(wait)
         try:
-            await self._compute(row)
+            await self._compute(row, _Crate(self._vectors, self._searches, row.owner))
         except ProblemError:
             # The owner searches just now, as often as an owner may.
             return False
@@ -100,11 +103,11 @@ class ListRefresher:
             owner = sounds[0][1]
             lists = list(await session.scalars(select(_ROW).where(col(_ROW.owner) == owner)))
         items = [item for item, of_owner in sounds if of_owner == owner]
-        new = pack_items(items)
+        new, crate = pack(items), _Crate(self._vectors, self._searches, owner)
         try:
             for row in lists:
                 if row.outdated is None:
-                    await self._compute(row, new)
+                    await self._compute(row, crate, new)
         except ProblemError:
             return False
         async with self._database.transaction() as session:
@@ -117,7 +120,9 @@ class ListRefresher:
             )
         return True
 
-    async def _compute(self, row: RecommendationListRow, new: Ids | None = None) -> None:
+    async def _compute(
+        self, row: RecommendationListRow, crate: "_Crate", new: Ids | None = None
+    ) -> None:
         """Compute a list; with new sounds only from these and the candidates that it has."""
         async with self._database.session() as session:
             examples = await read_examples(session, row)
@@ -128,16 +133,32 @@ class ListRefresher:
         if new is not None and not (rows_of(new, examples.ids) >= 0).any():
             among = np.concatenate((new, before["item"]))
         if len(examples.ids):
-            crate = await self._vectors.read_all(row.owner)
-            classes = await self._searches.classes(row.owner)
+            vectors, classes = await crate.read()
             candidates, known = await asyncio.to_thread(
-                choose, crate, examples, excluded, classes, among=among
+                choose, vectors, examples, excluded, classes, among=among
             )
         else:
             candidates, known = np.empty(0, DTYPE), 0
         async with self._database.transaction() as session:
             await hold_owner(session, row.owner)
             await _write(session, row, candidates, known)
+
+
+class _Crate:
+    """The vectors and classes of an owner's sounds, read once for all lists that need them."""
+
+    def __init__(self, vectors: SoundVectors, searches: Searches, owner: str) -> None:
+        self._vectors = vectors
+        self._searches = searches
+        self._owner = owner
+        self._read: tuple[Mapping[Space, OwnedVectors], ItemClasses] | None = None
+
+    async def read(self) -> tuple[Mapping[Space, OwnedVectors], ItemClasses]:
+        """Return the vectors by space, and the classes of items that are not hidden."""
+        if self._read is None:
+            vectors = await self._vectors.read_all(self._owner)
+            self._read = vectors, await self._searches.classes(self._owner)
+        return self._read
 
 
 async def _write(
