@@ -17,6 +17,8 @@ from services.library.descriptors.manifest import DescriptorManifest
 from services.library.descriptors.rows import DescriptorRows
 from services.library.descriptors.sink import Sink
 
+_AFTER_IDS = tuple(column for column in COLUMNS if column.name != "item")
+"""The ids are written while they are read, the other columns after them."""
 _ID_TYPE = np.dtype("<U36")
 _TYPES = {
     ColumnType.TEXT: np.dtype("<U1"),
@@ -50,7 +52,7 @@ async def write_npz(
     sink = Sink()
     archive = zipfile.ZipFile(sink, "w", zipfile.ZIP_DEFLATED, compresslevel=1)
     with contextlib.closing(_Table(manifest.count)) as table:
-        # The ids are written as they are read, so that a reader never waits long for data.
+        # A reader never waits long for data.
         with archive.open("item.npy", "w", force_zip64=True) as ids:
             _write_header(ids, _ID_TYPE, (manifest.count,))
             async for part in rows:
@@ -81,9 +83,7 @@ class _Table:
 
     def __init__(self, length: int) -> None:
         self._length = length
-        self._columns: dict[str, list[NDArray[Any]]] = {
-            column.name: [] for column in COLUMNS if column.name != "item"
-        }
+        self._columns: dict[str, list[NDArray[Any]]] = {c.name: [] for c in _AFTER_IDS}
         self._tags: list[NDArray[Any]] = []
         self._files: dict[Space, IO[bytes]] = {}
         self._rows: dict[Space, list[int]] = {}
@@ -110,13 +110,12 @@ class _Table:
 
     def add(self, part: DescriptorRows) -> None:
         """Add rows."""
-        for column in COLUMNS:
-            if column.name != "item":
-                values = part.values[column.name]
-                self._columns[column.name].append(_array(values, column.type))
+        for column in _AFTER_IDS:
+            self._columns[column.name].append(_array(part.values[column.name], column.type))
         self._tags.append(np.array([json.dumps(t, ensure_ascii=False) for t in part.tags], "U"))
-        for row, (space, vector) in enumerate(zip(part.spaces, part.vectors, strict=True)):
-            if space is not None and vector is not None:
+        for row, described in enumerate(part.vectors):
+            if described is not None:
+                space, vector = described
                 if space not in self._files:
                     self._files[space] = tempfile.TemporaryFile()  # noqa: SIM115
                 self._files[space].write(vector.astype("<f4").tobytes())
@@ -125,11 +124,9 @@ class _Table:
 
     def arrays(self) -> Iterator[tuple[str, NDArray[Any]]]:
         """Yield each array but ids and vectors, with its name."""
-        for column in COLUMNS:
-            if column.name != "item":
-                parts = self._columns[column.name]
-                rest = np.full(self.missing, _EMPTY[column.type], _TYPES[column.type])
-                yield column.name, np.concatenate([*parts, rest])
+        for column in _AFTER_IDS:
+            rest = np.full(self.missing, _EMPTY[column.type], _TYPES[column.type])
+            yield column.name, np.concatenate([*self._columns[column.name], rest])
         yield TAGS, np.concatenate([*self._tags, np.full(self.missing, "[]", "U2")])
         for space, rows in self._rows.items():
             yield f"rows-{_name(space)}", np.array(rows, np.int64)

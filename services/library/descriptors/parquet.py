@@ -55,12 +55,11 @@ def _write(writer: Any, parts: list[DescriptorRows]) -> None:
         column.name: [value for part in parts for value in part.values[column.name]]
         for column in COLUMNS
     }
-    columns["rating"] = [stars or 0 for stars in columns["rating"]]
     columns[TAGS] = [tags for part in parts for tags in part.tags]
-    spaces = [space for part in parts for space in part.spaces]
-    columns["space"] = [space and space.name for space in spaces]
-    columns["space_version"] = [space and space.version for space in spaces]
-    columns["vector"] = [vector for part in parts for vector in part.vectors]
+    vectors = [vector for part in parts for vector in part.vectors]
+    columns["space"] = [vector and vector[0].name for vector in vectors]
+    columns["space_version"] = [vector and vector[0].version for vector in vectors]
+    columns["vector"] = [vector and vector[1] for vector in vectors]
     arrays = [pyarrow.array(columns[field.name], field.type) for field in schema]
     writer.write_table(pyarrow.Table.from_arrays(arrays, schema=schema))
 

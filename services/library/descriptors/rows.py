@@ -1,7 +1,7 @@
 """Rows of a descriptor table, read from the library some at a time."""
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -16,10 +16,10 @@ from services.library.catalogue.repository import being_deleted
 from services.library.catalogue.tables import ItemRow
 from services.library.descriptors.columns import COLUMNS
 from services.library.search.columns import microseconds
+from services.library.search.documents import tags_of
 from services.library.search.fulltext import DocumentIds
-from services.library.search.tables import SearchDocumentRow, SearchTagRow
+from services.library.search.tables import SearchDocumentRow
 from services.library.similarity.sound_vectors import SoundVectors
-from services.library.similarity.tables import SoundRow
 
 AT_ONCE = 500
 """Rows that are read at a time: the driver turns them into objects on the event loop."""
@@ -36,9 +36,6 @@ def _source(name: str) -> Any:
 
 _SELECTED = (
     col(_document.id),
-    col(SoundRow.space),
-    col(SoundRow.version),
-    col(SoundRow.dimension),
     *(_source(column.name) for column in COLUMNS),
 )
 
@@ -53,16 +50,13 @@ class DescriptorRows:
         The values of each column of `COLUMNS`, `[rows]`.
     tags
         The tags of each row, sorted.
-    spaces
-        The vector space of each row, `None` for an item without a vector.
     vectors
-        The unit vector `[dimension]` of each row that has one.
+        The space and the unit vector `[dimension]` of each row, `None` for an item without one.
     """
 
     values: dict[str, list[Any]]
     tags: list[list[str]]
-    spaces: list[Space | None]
-    vectors: list[F32 | None]
+    vectors: list[tuple[Space, F32] | None]
 
     @property
     def count(self) -> int:
@@ -90,18 +84,16 @@ async def read_rows(
         # A session for each part: a slow reader holds no connection.
         async with database.session() as session:
             selected = await _read(session, owner, ids)
-            tags = await _tags_of(session, ids)
-        spaces = [Space(*row[1:4]) if row[1] is not None else None for row in selected]
-        items = [row[4] for row in selected]
-        stored = await _vectors_of(vectors, owner, items, spaces) if vectors else {}
-        yield await asyncio.to_thread(_rows, selected, tags, spaces, stored)
+            tags = await tags_of(session, ids)
+        items = [row[1] for row in selected]
+        stored = await vectors.vectors_of(owner, items) if vectors else {}
+        yield await asyncio.to_thread(_rows, selected, tags, stored)
 
 
 async def _read(session: AsyncSession, owner: str, ids: list[int]) -> list[Any]:
     query = (
         select(*_SELECTED)
         .join(ItemRow, col(ItemRow.id) == col(_document.item))
-        .outerjoin(SoundRow, col(SoundRow.item) == col(_document.item))
         .where(
             col(_document.id).in_(ids),
             col(_document.owner) == owner,
@@ -113,39 +105,25 @@ async def _read(session: AsyncSession, owner: str, ids: list[int]) -> list[Any]:
     return list((await session.execute(query)).all())
 
 
-async def _tags_of(session: AsyncSession, ids: list[int]) -> dict[int, list[str]]:
-    query = select(col(SearchTagRow.document), col(SearchTagRow.tag)).distinct()
-    query = query.where(col(SearchTagRow.document).in_(ids)).order_by(col(SearchTagRow.tag))
-    tags: dict[int, list[str]] = {}
-    for document, tag in (await session.execute(query)).all():
-        tags.setdefault(document, []).append(tag)
-    return tags
-
-
-async def _vectors_of(
-    vectors: SoundVectors, owner: str, items: list[str], spaces: list[Space | None]
-) -> dict[str, F32]:
-    stored: dict[str, F32] = {}
-    for space in {space for space in spaces if space is not None}:
-        of_space = [item for item, own in zip(items, spaces, strict=True) if own == space]
-        stored |= await vectors.vectors_in(owner, space, of_space)
-    return stored
-
-
 def _rows(
-    selected: list[Any],
-    tags: dict[int, list[str]],
-    spaces: list[Space | None],
-    stored: dict[str, F32],
+    selected: Sequence[Any],
+    tags: Mapping[int, Sequence[str]],
+    stored: Mapping[Space, Mapping[str, F32]],
 ) -> DescriptorRows:
     values = {
         column.name: [row[place] for row in selected]
-        for place, column in enumerate(COLUMNS, start=4)
+        for place, column in enumerate(COLUMNS, start=1)
     }
     values["created"] = [microseconds(time) for time in values["created"]]
-    vectors = [stored.get(item) for item in values["item"]]
-    # Of an item whose vector was removed meanwhile there is no space either.
-    kept = [
-        own if vector is not None else None for own, vector in zip(spaces, vectors, strict=True)
-    ]
-    return DescriptorRows(values, [tags.get(row[0], []) for row in selected], kept, vectors)
+    values["rating"] = [stars or 0 for stars in values["rating"]]
+    by_item = {
+        item: (space, vector)
+        for space, vectors in stored.items()
+        for item, vector in vectors.items()
+    }
+    return DescriptorRows(
+        values,
+        # A tag of the user and of the machine is one.
+        [list(dict.fromkeys(tags.get(row[0], ()))) for row in selected],
+        [by_item.get(item) for item in values["item"]],
+    )

@@ -75,7 +75,7 @@ async def _index(session: AsyncSession, owner: str, ids_of_items: Sequence[str])
         item: id_ for id_, item in (await session.execute(statement, rows)).all()
     }
     await _write_user_tags(session, {ids[item.id]: _user_tags(item) for item in items})
-    tags = await _tags_of(session, ids.values())
+    tags = await tags_of(session, ids.values())
     words = {}
     for item in items:
         text = " ".join((item.name, *item.labels.values(), *tags.get(ids[item.id], ())))
@@ -190,8 +190,8 @@ async def _delete_entries(session: AsyncSession, ids: Sequence[int]) -> None:
     )
 
 
-async def _tags_of(session: AsyncSession, ids: Collection[int]) -> Mapping[int, list[str]]:
-    """Return the tags of each document."""
+async def tags_of(session: AsyncSession, ids: Collection[int]) -> Mapping[int, list[str]]:
+    """Return the tags of each document, sorted; one that has two sources comes twice."""
     query = select(col(SearchTagRow.document), col(SearchTagRow.tag)).where(
         col(SearchTagRow.document).in_(ids)
     )
