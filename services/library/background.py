@@ -80,9 +80,38 @@ async def _lead_once(
             wake.clear()  # Before looking, so that what comes meanwhile is seen.
             if await act():
                 continue
-            with contextlib.suppress(TimeoutError):
-                async with asyncio.timeout(poll):
-                    await wake.wait()
+            await _woken(wake, poll)
+
+
+async def follow(
+    database: Database,
+    name: str,
+    signal: str,
+    act: Callable[[], Awaitable[bool]],
+    *,
+    poll: Seconds,
+) -> None:
+    """Do some work that several may do at once, without an end; the parameters are those of `lead`.
+
+    After an unavailable database or a failed statement, try again at the next signal or after
+    `poll`.
+    """
+    wake = database.listen(signal)
+    while True:
+        wake.clear()  # Before looking, so that what comes meanwhile is seen.
+        try:
+            if await act():
+                continue
+        except (DatabaseUnavailable, SQLAlchemyError) as error:
+            log.warning("%s: background work waits: %s", name, error)
+        await _woken(wake, poll)
+
+
+async def _woken(wake: asyncio.Event, poll: Seconds) -> None:
+    """Wait for a signal, at most `poll`."""
+    with contextlib.suppress(TimeoutError):
+        async with asyncio.timeout(poll):
+            await wake.wait()
 
 
 async def repeat(act: Callable[[], Awaitable[Any]], *, every: timedelta, clock: Clock) -> None:

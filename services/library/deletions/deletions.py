@@ -22,7 +22,7 @@ from kit.database.base import DatabaseUnavailable
 from kit.database.engine import Database
 from kit.http.etags import ALWAYS, Precondition
 from services.library.access import Action
-from services.library.background import until
+from services.library.background import follow, until
 from services.library.catalogue import items
 from services.library.catalogue.hiding import UNFINISHED, hide_items
 from services.library.catalogue.repository import Repository
@@ -93,7 +93,10 @@ class Deletions:
 
     async def run(self, stopping: asyncio.Event) -> None:
         """Finish what was left, until `stopping` is set."""
-        await until(stopping, self._finishing())
+        await until(
+            stopping,
+            follow(self._database, "deletions", UNFINISHED, self._look, poll=LOOK_EVERY),
+        )
 
     async def finish(self) -> None:
         """Finish what was marked and is not waited for any more, and what is hidden long enough."""
@@ -151,16 +154,7 @@ class Deletions:
             self._database, self._vectors, OwnerId(row.owner), ItemId(row.item)
         )
 
-    async def _finishing(self) -> None:
-        wake = self._database.listen(UNFINISHED)
-        while True:
-            wake.clear()
-            try:
-                await self.finish()
-            except (DatabaseUnavailable, SQLAlchemyError) as error:
-                log.warning("deletions wait: %s", error)
-            try:
-                async with asyncio.timeout(LOOK_EVERY):
-                    await wake.wait()
-            except TimeoutError:
-                continue
+    async def _look(self) -> bool:
+        await self.finish()
+        # What could not be done waits for the next look.
+        return False

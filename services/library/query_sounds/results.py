@@ -1,7 +1,6 @@
 """What finished jobs over query sounds lead to: after ingest tagging, after tagging its vector."""
 
 import asyncio
-import contextlib
 import hashlib
 import logging
 from collections.abc import Sequence
@@ -9,7 +8,6 @@ from datetime import timedelta
 
 from pydantic import ValidationError
 from sqlalchemy import delete, select
-from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlmodel import col
 
@@ -25,11 +23,10 @@ from contracts.subjects import SubjectKind
 from contracts.tagging import SoundFacts, TaggingParams, Tags, TagTarget
 from contracts.tasks import TASKS, UPLOAD_TASK
 from kit.clock import Clock
-from kit.database.base import DatabaseUnavailable
 from kit.database.engine import Database
 from kit.database.notifications import notify_on_commit
 from kit.objects.base import ObjectCorrupt, ObjectError, ObjectMissing, ObjectStore
-from services.library.background import repeat, until
+from services.library.background import follow, repeat, until
 from services.library.jobs.locks import hold_owner
 from services.library.jobs.policy import Policy
 from services.library.jobs.subjects import subject_of
@@ -136,23 +133,10 @@ class QuerySounds:
         """Read and remove until `stopping` is set."""
         await until(
             stopping,
-            self._reading(),
+            # Without a leader, which would keep a connection: two that read write the same.
+            follow(self._database, "query sounds", UNREAD, self.read, poll=POLL),
             repeat(self.remove_expired, every=REMOVE_EVERY, clock=self._clock),
         )
-
-    async def _reading(self) -> None:
-        """Read without a leader, which would keep a connection: two that read write the same."""
-        wake = self._database.listen(UNREAD)
-        while True:
-            wake.clear()  # Before looking, so that what comes meanwhile is seen.
-            try:
-                while await self.read():
-                    pass
-            except (DatabaseUnavailable, SQLAlchemyError) as error:
-                log.warning("query sounds wait: %s", error)
-            with contextlib.suppress(TimeoutError):
-                async with asyncio.timeout(POLL):
-                    await wake.wait()
 
     async def read(self) -> bool:
         """Read the tags of the next query sound; return whether there was one."""
