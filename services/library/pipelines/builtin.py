@@ -83,6 +83,15 @@ _LYRICS = Step(
     inputs=(FromStep(step="separation", kind=ArtifactKind.STEM, stems=(Stem.VOCALS,)),),
     include_item=True,
 )
+_TAGS_OF_SAMPLES = Step(
+    name="tagging",
+    task=TaskName.TAGGING,
+    inputs=(
+        FromStep(step="slicing", kind=ArtifactKind.SAMPLE),
+        FromStep(step="slicing", kind=ArtifactKind.LOOP),
+    ),
+    batch=True,
+)
 
 # A track that is a drum stem by itself needs no separation: its own audio is read.
 _DRUM_TRACK = (
@@ -93,15 +102,7 @@ _DRUM_TRACK = (
         params={"best_only": True},
         side_inputs=(FromStep(step="analysis", kind=ArtifactKind.ANALYSIS),),
     ),
-    Step(
-        name="tagging",
-        task=TaskName.TAGGING,
-        inputs=(
-            FromStep(step="slicing", kind=ArtifactKind.SAMPLE),
-            FromStep(step="slicing", kind=ArtifactKind.LOOP),
-        ),
-        batch=True,
-    ),
+    _TAGS_OF_SAMPLES,
     Step(
         name="drum-midi",
         task=TaskName.MIDI,
@@ -188,16 +189,7 @@ def cuts_pipeline(stem: Stem | None, params: Params) -> PipelineSpec:
     if stem is not None:
         stems = FromStep(step="separation", kind=ArtifactKind.STEM, stems=(stem,))
         steps = (_SEPARATION, slicing.model_copy(update={"inputs": (stems,)}))
-    tagging = Step(
-        name="tagging",
-        task=TaskName.TAGGING,
-        inputs=(
-            FromStep(step="slicing", kind=ArtifactKind.SAMPLE),
-            FromStep(step="slicing", kind=ArtifactKind.LOOP),
-        ),
-        batch=True,
-    )
-    return PipelineSpec(name=RENDER_CUTS, title="Samples of cuts", steps=(*steps, tagging))
+    return PipelineSpec(name=RENDER_CUTS, title="Samples of cuts", steps=(*steps, _TAGS_OF_SAMPLES))
 
 
 def _possible(spec: PipelineSpec, tasks: Mapping[TaskName, object]) -> tuple[Step, ...]:
