@@ -28,6 +28,7 @@ import soundfile
 from sqlalchemy import select
 from sqlmodel import col
 
+from benchmarks.environments import write_figures
 from benchmarks.search import SMALLEST, fill
 from contracts.items import ArtifactKind
 from cratedig import Client
@@ -39,7 +40,6 @@ from tests.support.running_server import ROOT, embedded_server, running
 WEB = ROOT / "clients" / "web"
 CHROMIUM = os.environ.get("CHROMIUM", "/usr/bin/chromium")
 DOCUMENT = ROOT / "docs" / "web.md"
-BEGIN, END = "<!-- figures: begin -->", "<!-- figures: end -->"
 AUDIBLE = 8
 """Sounds that can be heard."""
 RATE = 44_100
@@ -76,7 +76,7 @@ def main() -> int:
     table = _table(measures)
     print(f"{conditions}\n\n{table}")
     if arguments.write:
-        _write_figures(DOCUMENT, f"{conditions}:\n\n{table}")
+        write_figures(DOCUMENT, f"{conditions}:\n\n{table}")
     exceeded = [each["name"] for each in measures if _is_exceeded(each)]
     for each in exceeded:
         print(f"over its budget: {each}", file=sys.stderr)
@@ -168,14 +168,6 @@ def _table(measures: list[dict[str, Any]]) -> str:
         allowed = "" if each["budget"] is None else f"≤ {each['budget']:g} {each['unit']}"
         rows.append(f"| {each['name']} | {each['value']:g} {each['unit']} | {allowed} |")
     return "\n".join(rows)
-
-
-def _write_figures(document: Path, text: str) -> None:
-    """Replace what stands between the marks of a document."""
-    content = document.read_text(encoding="utf-8")
-    before, _, rest = content.partition(BEGIN)
-    _, _, after = rest.partition(END)
-    document.write_text(f"{before}{BEGIN}\n{text}\n{END}{after}", encoding="utf-8")
 
 
 if __name__ == "__main__":
