@@ -96,15 +96,15 @@ class Starter:
             force=self._submission.force,
         )
 
-    def look(self, work: types.Job | types.Run) -> types.Job | types.Run:
-        """Return what was started as it is now; a waiting job has its place in the queue."""
-        return work if isinstance(work, types.Run) else self._client.jobs.get(work.id)
-
-    def follow(self, work: types.Job | types.Run, name: str) -> types.Job | types.Run:
-        """Wait for what was started on the item with this name; return it as it ended."""
+    def run(self, item: types.Item, *, wait: bool) -> types.Job | types.Run:
+        """Start it on an item, and return it as it ended; without `wait`, as it is now."""
+        work = self.start(item.id)
         if isinstance(work, types.Run):
-            return follow_run(self._client, work.id, name)
-        return follow_job(self._client, work.id, f"{work.task} of {name}")
+            return follow_run(self._client, work.id, item.name) if wait else work
+        if wait:
+            return follow_job(self._client, work.id, f"{work.task} of {item.name}")
+        # This has its place in the queue.
+        return self._client.jobs.get(work.id)
 
 
 def _parse_param(text: str) -> tuple[str, Any]:

@@ -136,9 +136,7 @@ def _start(
     """Start what is to run on an item, print it, and return it."""
     if submission is None:
         return None
-    starter = Starter(client, submission)
-    work = starter.start(item.id)
-    started = starter.follow(work, item.name) if wait else starter.look(work)
+    started = Starter(client, submission).run(item, wait=wait)
     if not json:
         print_work(started)
     return started

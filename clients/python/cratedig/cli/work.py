@@ -54,8 +54,7 @@ def run(
     with Client() as client:
         starter = Starter(client, submission)
         for item in [find_item(client, name) for name in items]:
-            work = starter.start(item.id)
-            done.append(starter.follow(work, item.name) if wait else starter.look(work))
+            done.append(starter.run(item, wait=wait))
             if not json:
                 print_work(done[-1])
     if json:
