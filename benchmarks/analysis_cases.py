@@ -31,6 +31,8 @@ class Case:
     rate: int = RATE
     onsets: list[float] = field(default_factory=list)
     beats: list[float] = field(default_factory=list)
+    downbeats: list[float] = field(default_factory=list)
+    metre: int | None = None
     bpm: float | None = None
     key: str | None = None
     chords: list[tuple[float, float, str]] = field(default_factory=list)
