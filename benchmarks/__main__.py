@@ -37,6 +37,7 @@ ORDER = (
     "recommendations",
     "map",
     "analysis",
+    "rhythm",
     "separation",
     "presence",
     "invariance",

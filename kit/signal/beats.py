@@ -103,9 +103,10 @@ def track_beats(
     if not np.any(accents > 0):
         return NO_BEATS
     bpms = tempo_grid()
-    evidence = comb(tempogram(accents, rate), rate, bpms)
+    own = comb(tempogram(accents, rate), rate, bpms)
+    evidence = own
     if activation is not None:
-        evidence = 0.5 * (evidence + comb(tempogram(activation, rate), rate, bpms))
+        evidence = 0.5 * (own + comb(tempogram(activation, rate), rate, bpms))
     prior = preference(bpms)
     weighted = np.maximum(0.0, evidence.mean(axis=0)) * prior
     if weighted.max() <= 0:
@@ -117,7 +118,7 @@ def track_beats(
             told=length.told,
         )
         if loop is not None:
-            return _track_loop(accents, rate, loop, length.seconds, bpms, evidence, weighted)
+            return _track_loop(accents, rate, loop, length.seconds, bpms, own, weighted)
     best = int(np.argmax(weighted))
     path = _follow(evidence * prior, best)
     step = max(1, round(rate))
@@ -130,7 +131,7 @@ def track_beats(
     bpm = max(stretches, key=lambda stretch: beats[stretch.last] - beats[stretch.first]).bpm
     return BeatTrack(
         bpm=bpm,
-        confidence=float(np.clip(evidence.mean(axis=0)[best], 0.0, 1.0)),
+        confidence=float(np.clip(own.mean(axis=0)[best], 0.0, 1.0)),
         candidates=_candidates(bpms, weighted, bpm),
         beats=beats,
         steadiness=steadiness(beats, stretches),
