@@ -74,7 +74,7 @@ def answers(tree: Path) -> tuple[str | Path, ...]:
     return ("env", f"PYTHONPATH={tree}", sys.executable, script)
 
 
-def asked(cases: Sequence[Case], folder: Path, now: Peer, before: Peer) -> Iterator[Pair]:
+def answer_pairs(cases: Sequence[Case], folder: Path, now: Peer, before: Peer) -> Iterator[Pair]:
     """Yield both answers to each case."""
     for number, case in enumerate(cases):
         path = write_audio(folder / f"{number}.flac", case.audio[None], case.rate)
@@ -129,8 +129,8 @@ def times_of(kind: str, judge: Peer) -> Scorer:
         truth = case.beats if kind == "beats" else case.downbeats
         if case.loop or not truth:
             return None
-        asked_for = judge.ask(do="judge", kind="beats", truth=truth, estimate=answer[kind])
-        return float(asked_for["score"])
+        judged = judge.ask(do="judge", kind="beats", truth=truth, estimate=answer[kind])
+        return float(judged["score"])
 
     return score
 
@@ -175,7 +175,7 @@ def main(arguments: Sequence[str]) -> None:
         peer(*answers(ROOT)) as now,
         peer(*answers(earlier)) as before,
     ):
-        pairs = list(asked(every_case(data), Path(scratch), now, before))
+        pairs = list(answer_pairs(every_case(data), Path(scratch), now, before))
         of_loops = [pair for pair in pairs if pair.case.loop]
         of_songs = [pair for pair in pairs if not pair.case.loop]
         tables = (

@@ -35,11 +35,11 @@ for line in sys.stdin:
         )
         handle(params, job, engine)
         document = next(output for output in job.outputs if output.kind is ArtifactKind.ANALYSIS)
-        found = Analysis.model_validate_json(document.path.read_bytes())
+        analysis = Analysis.model_validate_json(document.path.read_bytes())
     answer = {
-        "bpm": found.tempo.bpm if found.tempo else 0.0,
-        "metre": found.tempo.beats_per_bar if found.tempo else 0,
-        "beats": [beat.time for beat in found.beats],
-        "downbeats": [beat.time for beat in found.beats if beat.position == 1],
+        "bpm": analysis.tempo.bpm if analysis.tempo else 0.0,
+        "metre": analysis.tempo.beats_per_bar if analysis.tempo else 0,
+        "beats": [beat.time for beat in analysis.beats],
+        "downbeats": [beat.time for beat in analysis.beats if beat.position == 1],
     }
     print(json.dumps(answer), flush=True)

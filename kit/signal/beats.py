@@ -60,7 +60,7 @@ class Length:
     """The length of a recording that may be a loop."""
 
     seconds: float
-    told: bool
+    is_sample: bool
     """Whether it is known to be a loop or another sample."""
 
 
@@ -115,7 +115,7 @@ def track_beats(
         loop = find_loop_tempo(
             *(accents, rate, bpms, weighted / weighted.max()),
             duration=length.seconds,
-            told=length.told,
+            is_sample=length.is_sample,
         )
         if loop is not None:
             return _track_loop(accents, rate, loop, length.seconds, bpms, own, weighted)

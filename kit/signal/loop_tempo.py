@@ -12,7 +12,7 @@ _METRES = {4: 0.0, 3: -0.5, 6: -1.0, 5: -2.5, 7: -2.5}
 """Prior of beats per bar, as a logarithm."""
 _UNUSUAL = -2.0
 """Prior of a number of bars that is no power of two, as a logarithm."""
-_SUPPORT, _PULSE, _BARS, _USUAL = 3.0, 2.0, 2.0, 1.0
+_SUPPORT, _ON_BEATS, _BARS, _USUAL = 3.0, 2.0, 2.0, 1.0
 """Weights of the free search, of the onsets on beats, of repetition by bars, and of the prior over
 tempi."""
 _LITTLE = 0.05
@@ -26,7 +26,7 @@ whole bars only at tempi with less."""
 _OFF, _OFF_UNUSUAL = 0.25, 0.1
 """Maximum beats by which a loop may miss whole bars at the tempo of the free search; the second for
 an unusual number of bars."""
-_OFF_UNTOLD, _OPENING = 0.1, 0.12
+_OFF_UPLOAD, _OPENING = 0.1, 0.12
 """The same, and the maximum distance of the first beat from the start in beats, for a recording
 that nobody called a loop."""
 
@@ -42,7 +42,7 @@ class LoopTempo:
 
 
 def find_loop_tempo(
-    accents: F64, rate: float, bpms: F64, support: F64, *, duration: float, told: bool
+    accents: F64, rate: float, bpms: F64, support: F64, *, duration: float, is_sample: bool
 ) -> LoopTempo | None:
     """Find the tempo at which a recording lasts whole bars.
 
@@ -61,7 +61,7 @@ def find_loop_tempo(
         Tempi of the free search, and the support of each, 0 to 1.
     duration
         Of the recording, in seconds.
-    told
+    is_sample
         Whether the recording is known to be a loop or another sample. If not, it must begin on a
         beat, and its length must agree with the free search within a tenth of a beat.
 
@@ -84,8 +84,8 @@ def find_loop_tempo(
     correlation = np.fft.irfft(np.abs(np.fft.rfft(centred)) ** 2, count)
     correlation = _closed(correlation / max(float(correlation[0]), 1e-12))
     kernel = np.hanning(9) / np.hanning(9).sum()
-    pulse = np.convolve(np.tile(np.cbrt(once), 3), kernel, mode="same")[count : 2 * count]
-    pulse = _closed(pulse / max(float(pulse.mean()), 1e-12))
+    smoothed = np.convolve(np.tile(np.cbrt(once), 3), kernel, mode="same")[count : 2 * count]
+    smoothed = _closed(smoothed / max(float(smoothed.mean()), 1e-12))
     shifts = np.linspace(-0.03, 0.03, 5) * rate
     best: tuple[float, LoopTempo] | None = None
     first = int(np.ceil(SLOWEST * duration / 60.0))
@@ -93,12 +93,12 @@ def find_loop_tempo(
         bpm = 60.0 * beats / duration
         near = support[np.abs(np.log(bpms / bpm)) < _NEAR].max(initial=0.0)
         grid = np.arange(beats) * count / beats
-        on_beats = max(float(_around(pulse, grid + shift).mean()) for shift in shifts)
+        on_beats = max(float(_around(smoothed, grid + shift).mean()) for shift in shifts)
         lags = np.arange(1, max(2, min(5, beats // 2 + 1))) * count / beats
         by_beat = float(_around(correlation, lags).mean())
         common = (
             _SUPPORT * np.log(near + _LITTLE)
-            + _PULSE * np.log(on_beats + 1.0)
+            + _ON_BEATS * np.log(on_beats + 1.0)
             - _USUAL * np.log2(bpm / 120.0) ** 2
         )
         for metre, prior in _METRES.items():
@@ -111,9 +111,9 @@ def find_loop_tempo(
                 score += _BARS * (float(_around(correlation, lag)[0]) - by_beat)
             if best is None or score > best[0]:
                 best = score, LoopTempo(bpm, beats, metre)
-    if best is None or not _agrees(best[1], bpms, support, told=told):
+    if best is None or not _agrees(best[1], bpms, support, is_sample=is_sample):
         return None
-    if not told and not _begins_on_a_beat(best[1], pulse):
+    if not is_sample and not _begins_on_a_beat(best[1], smoothed):
         return None
     return best[1]
 
@@ -128,7 +128,7 @@ def _around(closed: F64, at: F64) -> F64:
     return np.asarray(np.interp(at % (closed.size - 1), np.arange(closed.size), closed))
 
 
-def _agrees(loop: LoopTempo, bpms: F64, support: F64, *, told: bool) -> bool:
+def _agrees(loop: LoopTempo, bpms: F64, support: F64, *, is_sample: bool) -> bool:
     """Return whether the free search has a peak at which the loop has nearly as many beats."""
     apart = np.abs(np.log(bpms / loop.bpm))
     if support[apart < _NEAR].max(initial=0.0) < _CLEAR:
@@ -137,18 +137,18 @@ def _agrees(loop: LoopTempo, bpms: F64, support: F64, *, told: bool) -> bool:
     peak = float(bpms[near[np.argmax(support[near])]])
     off = abs(peak / loop.bpm - 1.0) * loop.beats
     if _unusual(loop.beats // loop.beats_per_bar):
-        return told and off <= _OFF_UNUSUAL
-    return off <= (_OFF if told else _OFF_UNTOLD)
+        return is_sample and off <= _OFF_UNUSUAL
+    return off <= (_OFF if is_sample else _OFF_UPLOAD)
 
 
 def _unusual(bars: int) -> bool:
     return bool(bars & (bars - 1))
 
 
-def _begins_on_a_beat(loop: LoopTempo, pulse: F64) -> bool:
+def _begins_on_a_beat(loop: LoopTempo, smoothed: F64) -> bool:
     """Return whether the onsets fit an even grid of beats best if it starts near the start."""
-    step = (pulse.size - 1) / loop.beats
+    step = (smoothed.size - 1) / loop.beats
     grid = np.arange(loop.beats) * step
     phases = np.linspace(-0.5, 0.5, 41)
-    fits = [float(_around(pulse, grid + phase * step).mean()) for phase in phases]
+    fits = [float(_around(smoothed, grid + phase * step).mean()) for phase in phases]
     return abs(float(phases[int(np.argmax(fits))])) <= _OPENING

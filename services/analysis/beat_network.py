@@ -146,7 +146,7 @@ class BeatNetworks:
                 raise CheckpointError(f"{path.name} is not a checkpoint of BeatNet.")
 
         def all_of(name: str) -> F32:
-            return np.stack([np.asarray(one[name], np.float32) for one in checkpoints])
+            return np.stack([np.asarray(tensors[name], np.float32) for tensors in checkpoints])
 
         self._kernels = all_of("conv1.weight").reshape(-1, _KERNEL).T
         self._kernel_biases = all_of("conv1.bias").reshape(-1)

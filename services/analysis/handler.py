@@ -55,17 +55,17 @@ def handle(params: AnalysisParams, job: Job, engine: Engine) -> AnalysisResult:
     duration, rate = sources.facts.duration, sources.facts.sample_rate
     job.progress(0.0, "tracking beats")
     sample = job.item.kind is ItemKind.SAMPLE
-    length = Length(duration, told=sample) if sample or duration <= _LONGEST_LOOP else None
+    length = Length(duration, is_sample=sample) if sample or duration <= _LONGEST_LOOP else None
     # The networks learned from whole songs.
-    heard = engine.run_networks(sources.whole, rate)
+    activations = engine.run_networks(sources.whole, rate)
     job.progress(0.2, "tracking beats")
     rhythm, stem = (
-        engine.run_rhythm(sources.rhythm, rate, heard, length=length),
+        engine.run_rhythm(sources.rhythm, rate, activations, length=length),
         sources.rhythm_stem,
     )
     if stem is not None and rhythm.beat_track.confidence < _CLEAR:
         # Sparse drums are poor evidence of the tempo.
-        whole = engine.run_rhythm(sources.whole, rate, heard, length=length)
+        whole = engine.run_rhythm(sources.whole, rate, activations, length=length)
         if rhythm.level <= 0.0 or whole.beat_track.confidence > rhythm.beat_track.confidence:
             rhythm, stem = whole, None
     if rhythm.level <= 0.0:
@@ -76,7 +76,7 @@ def handle(params: AnalysisParams, job: Job, engine: Engine) -> AnalysisResult:
     job.progress(0.75, "estimating bars, chords and sections")
     beats = rhythm.beat_track.beats
     beats = beats[(beats >= 0.0) & (beats < duration)]
-    bars = _bars(params, rhythm, heard, harmony, beats, duration)
+    bars = _bars(params, rhythm, activations, harmony, beats, duration)
     repeats = rhythm.beat_track.confidence >= REPEATING and beats.size >= _FEWEST_BEATS
     edges = _edges(beats if repeats else np.arange(_GRID, duration, _GRID), duration)
     drawn = _draw(params, job, sources)
@@ -106,7 +106,7 @@ def handle(params: AnalysisParams, job: Job, engine: Engine) -> AnalysisResult:
 def _bars(
     params: AnalysisParams,
     rhythm: Rhythm,
-    heard: Activations,
+    activations: Activations,
     chroma_frames: Chroma,
     beats: F64,
     duration: float,
@@ -121,7 +121,7 @@ def _bars(
         low=meter.peak_near(beats, values[:, 0].astype(np.float64), rate),
         high=meter.peak_near(beats, values[:, 2:].sum(axis=1, dtype=np.float64), rate),
         change=meter.harmonic_change(harmony),
-        downbeat=meter.downbeat_odds(beats, heard),
+        downbeat=meter.downbeat_odds(beats, activations),
     )
     repetition = meter.find_repetition(beats, values, rate, harmony)
     return meter.find_bars(accents, repetition, beats_per_bar=known)

@@ -34,12 +34,11 @@ def test_blocks_of_any_length_give_the_same() -> None:
     np.testing.assert_allclose(described(audio), described(audio, block=777), atol=1e-5)
 
 
-def test_an_lstm_is_what_its_equations_say(tmp_path: Path) -> None:
+def test_networks_hold_their_state_from_batch_to_batch() -> None:
     networks = BeatNetworks(list(weights().values()))
     inputs = described(signals.drum_loop(120.0, 1, sample_rate=RATE).audio)
     whole = networks.run([inputs])
     assert whole.shape == (3, len(inputs), 2)
-    # The state goes on from batch to batch.
     np.testing.assert_allclose(networks.run([inputs[:33], inputs[33:]]), whole, atol=1e-5)
     np.testing.assert_allclose(
         BeatNetworks([weights()["beatnet-2"]]).run([inputs])[0], whole[1], atol=1e-5
@@ -47,7 +46,7 @@ def test_an_lstm_is_what_its_equations_say(tmp_path: Path) -> None:
     assert networks.run([]).shape == (3, 0, 2)
 
 
-def test_networks_hear_the_beat() -> None:
+def test_networks_find_the_beat() -> None:
     audio = signals.drum_loop(100.0, 8, sample_rate=RATE).audio
     mean = BeatNetworks(list(weights().values())).run([described(audio)]).mean(axis=0).sum(axis=1)
     beats = np.round(np.arange(8, 32) * 0.6 * 50).astype(int)

@@ -76,8 +76,8 @@ def test_what_repeats_every_three_beats() -> None:
     strength = np.zeros((2500, 2), np.float32)
     strength[np.round(beats[::3] * 200).astype(int), 0] = 1.0
     chroma = np.eye(12)[np.arange(24) % 3]
-    found = find_repetition(beats, strength, 200.0, chroma)
-    assert np.argmax(found.rhythm[:5]) == np.argmax(found.harmony[:5]) == 2
+    repetition = find_repetition(beats, strength, 200.0, chroma)
+    assert np.argmax(repetition.rhythm[:5]) == np.argmax(repetition.harmony[:5]) == 2
     assert not find_repetition(beats[:2], strength, 200.0, chroma[:2]).rhythm.any()
 
 

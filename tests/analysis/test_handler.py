@@ -182,7 +182,7 @@ def test_a_loop_lasts_whole_bars(tmp_path: Path) -> None:
     path = write_audio(tmp_path / "loop.flac", loop.audio)
     job = single_job(tmp_path, [audio_input(path)], kind=ItemKind.SAMPLE)
     handle(AnalysisParams(images=()), job, engine())
-    (output,) = (one for one in job.outputs if one.kind is ArtifactKind.ANALYSIS)
+    (output,) = (file for file in job.outputs if file.kind is ArtifactKind.ANALYSIS)
     document = Analysis.model_validate_json(output.path.read_bytes())
     assert document.tempo is not None
     assert document.tempo.bpm == pytest.approx(94.3, rel=1e-4)

@@ -35,12 +35,12 @@ def test_half_and_double_are_among_the_candidates() -> None:
 
 
 @pytest.mark.parametrize(("bpm", "bars"), [(93.7, 2), (121.3, 1), (168.2, 4)])
-@pytest.mark.parametrize("told", [True, False])
-def test_a_loop_lasts_whole_bars(bpm: float, bars: int, told: bool) -> None:
+@pytest.mark.parametrize("is_sample", [True, False])
+def test_a_loop_lasts_whole_bars(bpm: float, bars: int, is_sample: bool) -> None:
     audio = signals.drum_loop(bpm, bars).audio
     seconds = bars * 240.0 / bpm
     strength = onset_strength([audio], 44_100, level=loudness([audio]))
-    track = track_beats(strength.total, strength.rate, length=Length(seconds, told))
+    track = track_beats(strength.total, strength.rate, length=Length(seconds, is_sample))
     assert track.loop is not None
     assert (track.loop.beats, track.loop.beats_per_bar) == (4 * bars, 4)
     assert track.bpm == pytest.approx(bpm, rel=1e-4)
@@ -50,7 +50,7 @@ def test_a_loop_lasts_whole_bars(bpm: float, bars: int, told: bool) -> None:
 def test_a_recording_that_was_cut_anywhere_is_no_loop() -> None:
     audio = signals.drum_loop(120.0, 4).audio[:, : round(7.13 * 44_100)]
     strength = onset_strength([audio], 44_100, level=loudness([audio]))
-    track = track_beats(strength.total, strength.rate, length=Length(7.13, told=False))
+    track = track_beats(strength.total, strength.rate, length=Length(7.13, is_sample=False))
     assert track.loop is None
     assert track.bpm == pytest.approx(120.0, rel=0.01)
 
@@ -66,8 +66,8 @@ def test_a_network_tells_the_tempo_apart() -> None:
     activation = np.zeros(4000)
     activation[::144] = 1.0
     assert track_beats(clicks, 200.0).bpm == pytest.approx(166.7, rel=0.01)
-    told = track_beats(clicks, 200.0, activation=activation)
-    assert told.bpm == pytest.approx(83.3, rel=0.01)
+    with_network = track_beats(clicks, 200.0, activation=activation)
+    assert with_network.bpm == pytest.approx(83.3, rel=0.01)
 
 
 def test_a_slow_drift_is_followed() -> None:
