@@ -89,7 +89,7 @@ def track_beats(
         which it does (see `find_loop_tempo`), and its beats are tracked around the loop.
     activation
         A network's probability of a beat in each frame, `[frames]`: half of the evidence of the
-        tempo comes from how it repeats. Where the beats lie is decided by the envelope alone,
+        tempo comes from how it repeats, except in loops and other samples. Where the beats lie is decided by the envelope alone,
         which places them as well and more finely.
 
     Returns
@@ -104,14 +104,9 @@ def track_beats(
         return NO_BEATS
     bpms = tempo_grid()
     own = comb(tempogram(accents, rate), rate, bpms)
-    evidence = own
-    if activation is not None:
-        evidence = 0.5 * (own + comb(tempogram(activation, rate), rate, bpms))
     prior = preference(bpms)
-    weighted = np.maximum(0.0, evidence.mean(axis=0)) * prior
-    if weighted.max() <= 0:
-        return NO_BEATS
-    if length is not None:
+    weighted = np.maximum(0.0, own.mean(axis=0)) * prior
+    if length is not None and weighted.max() > 0:
         loop = find_loop_tempo(
             *(accents, rate, bpms, weighted / weighted.max()),
             duration=length.seconds,
@@ -119,6 +114,13 @@ def track_beats(
         )
         if loop is not None:
             return _track_loop(accents, rate, loop, length.seconds, bpms, own, weighted)
+    evidence = own
+    # A network needs some seconds to find the beat, as long as many samples last.
+    if activation is not None and not (length is not None and length.is_sample):
+        evidence = 0.5 * (own + comb(tempogram(activation, rate), rate, bpms))
+        weighted = np.maximum(0.0, evidence.mean(axis=0)) * prior
+    if weighted.max() <= 0:
+        return NO_BEATS
     best = int(np.argmax(weighted))
     path = _follow(evidence * prior, best)
     step = max(1, round(rate))

@@ -40,6 +40,8 @@ REPEATING = 0.05
 _CLEAR = 0.1
 """Minimum confidence of the tempo to use the drum stem alone."""
 _FEWEST_BEATS = 4
+_FEWEST_FOR_METRE = 16
+"""Minimum beats of a loop to estimate its metre."""
 _LONGEST_LOOP = 30.0
 """Maximum seconds of a recording that may be a loop though its item is no sample."""
 _GRID = 0.5
@@ -112,7 +114,10 @@ def _bars(
     duration: float,
 ) -> meter.BarGrid:
     loop = rhythm.beat_track.loop
-    known = params.beats_per_bar or (loop.beats_per_bar if loop is not None else None)
+    known = params.beats_per_bar
+    # So few beats tell no metre; the search for the loop's length weighed what is usual.
+    if known is None and loop is not None and beats.size < _FEWEST_FOR_METRE:
+        known = loop.beats_per_bar
     if beats.size < 2 or not chroma_frames.treble.size:
         return meter.BarGrid(known or 4, 0, 0.0)
     values, rate = rhythm.onset_strength.values, rhythm.onset_strength.rate
@@ -124,7 +129,12 @@ def _bars(
         downbeat=meter.downbeat_odds(beats, activations),
     )
     repetition = meter.find_repetition(beats, values, rate, harmony)
-    return meter.find_bars(accents, repetition, beats_per_bar=known)
+    return meter.find_bars(
+        accents,
+        repetition,
+        beats_per_bar=known,
+        beats_in_all=None if loop is None else loop.beats,
+    )
 
 
 def _edges(inner: F64, duration: float) -> F64:

@@ -144,7 +144,11 @@ def _correlations(rows: F64) -> F64:
 
 
 def find_bars(
-    accents: Accents, repetition: Repetition, *, beats_per_bar: int | None = None
+    accents: Accents,
+    repetition: Repetition,
+    *,
+    beats_per_bar: int | None = None,
+    beats_in_all: int | None = None,
 ) -> BarGrid:
     """Estimate beats per bar and downbeats.
 
@@ -160,6 +164,8 @@ def find_bars(
         Of the same beats.
     beats_per_bar
         Fixes the beats per bar, if known.
+    beats_in_all
+        Of a loop: its bars are whole, so only metres that divide this are considered.
 
     Notes
     -----
@@ -179,7 +185,8 @@ def find_bars(
         on_downbeats = on_downbeats + weight * _standard(values)
     scores: list[float] = []
     grids: list[tuple[int, int]] = []
-    for metre in (beats_per_bar,) if beats_per_bar else METRES:
+    whole = [metre for metre in METRES if beats_in_all is None or beats_in_all % metre == 0]
+    for metre in (beats_per_bar,) if beats_per_bar else whole or METRES:
         repeats = _repeats(repetition, metre) + METRES.get(metre, 0.0)
         for phase in range(metre):
             opening = _OPENING if phase == 0 else 0.0

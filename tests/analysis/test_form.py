@@ -58,6 +58,12 @@ def test_long_bars_are_found_by_what_repeats(metre: int) -> None:
     assert (bars.beats_per_bar, bars.first) == (metre, 0)
 
 
+def test_the_bars_of_a_loop_are_whole() -> None:
+    beats = accents([(1, 0), (0, 0.3), (0, 0.3)], 8, 0)
+    assert find_bars(beats, repeating(3), beats_in_all=24).beats_per_bar == 3
+    assert find_bars(beats, repeating(3), beats_in_all=32).beats_per_bar in (2, 4)
+
+
 def test_networks_tell_the_downbeat() -> None:
     beats = np.arange(24) * 0.5
     values = np.full((3, 700, 2), 0.01, np.float32)
