@@ -89,8 +89,8 @@ def track_beats(
         which it does (see `find_loop_tempo`), and its beats are tracked around the loop.
     activation
         A network's probability of a beat in each frame, `[frames]`: half of the evidence of the
-        tempo comes from how it repeats, except in loops and other samples. Where the beats lie is decided by the envelope alone,
-        which places them as well and more finely.
+        tempo comes from how it repeats, except in loops and other samples. Where the beats lie is
+        decided by the envelope alone, which places them as well and more finely.
 
     Returns
     -------

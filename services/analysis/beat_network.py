@@ -30,6 +30,7 @@ _PER_OCTAVE, _LOWEST, _TUNING = 24, 30.0, 440.0
 BANDS = 136
 _KERNEL, _CHANNELS = 10, 2
 _CELLS = 150
+_HALF = np.float32(0.5)
 _SHAPES = {
     "conv1.weight": (_CHANNELS, 1, _KERNEL),
     "conv1.bias": (_CHANNELS,),
@@ -228,8 +229,8 @@ class _Recurrent:
         out = np.empty((*driven.shape[:2], _CELLS), np.float32)
         hidden, cell = state.hidden, state.cell
         for frame in range(driven.shape[1]):
-            gates = np.tanh(driven[:, frame : frame + 1] + hidden @ self._recurrent)
-            opened = 0.5 * gates + 0.5
+            gates: F32 = np.tanh(driven[:, frame : frame + 1] + hidden @ self._recurrent)
+            opened: F32 = _HALF * gates + _HALF
             cell = (
                 opened[..., _CELLS : 2 * _CELLS] * cell
                 + opened[..., :_CELLS] * gates[..., 2 * _CELLS : 3 * _CELLS]
