@@ -140,8 +140,8 @@ def use(
 
 
 def _search(step: Steps, sounds: int) -> None:
-    found = step("search", "", "--limit", "1")
-    step.check(found["total"] == sounds, f"{found['total']:,} sounds")
+    total = step("search", "", "--limit", "1")["total"]
+    step.check(total == sounds, f"{total:,} sounds")
     kicks = step("search", "dusty kick -short len:<2", "--limit", "20")
     step.check(
         bool(kicks["items"]) and all("dusty" in _name(row) for row in kicks["items"]),
@@ -184,9 +184,10 @@ def _map(step: Steps, sounds: int) -> None:
 def _duplicates(step: Steps, library: str, planted: int) -> None:
     step.until("all sounds compared for duplicates", lambda: _compared(library))
     groups = step("duplicates", "--limit", "100000")
-    found = sum(len(group["items"]) - 1 for group in groups)
+    recognised = sum(len(group["items"]) - 1 for group in groups)
     step.check(
-        0.95 * planted <= found <= 1.05 * planted, f"{found:,} of {planted:,} duplicates found"
+        0.95 * planted <= recognised <= 1.05 * planted,
+        f"{recognised:,} of {planted:,} duplicates recognised",
     )
 
 

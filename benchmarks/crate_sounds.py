@@ -120,8 +120,10 @@ async def _reals(database: Database, owner: str) -> list[_Real]:
     async with database.session() as session:
 
         async def rows(table: Any, of: Any, ids: Sequence[Any]) -> Iterator[dict[str, Any]]:
-            found = await session.scalars(select(table).where(col(of).in_(ids)).order_by(col(of)))
-            return (row.model_dump() for row in found)
+            matching = await session.scalars(
+                select(table).where(col(of).in_(ids)).order_by(col(of))
+            )
+            return (row.model_dump() for row in matching)
 
         sounds = [row async for row in _sounds(session, owner)]
         ids = [sound["item"] for sound in sounds]
