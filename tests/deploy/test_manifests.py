@@ -113,7 +113,7 @@ def test_every_service_has_one_document_of_each_kind(rendered: Rendered) -> None
     assert rendered.names("NetworkPolicy") >= words | {"default-deny", "weights"}
     assert rendered.names("Job") == {f"weights-{folder.name}" for folder in WITH_WEIGHTS}
     assert rendered.names("PersistentVolumeClaim") == {"weights"}
-    assert rendered.names("ConfigMap") == {"cratedig"}
+    assert rendered.names("ConfigMap") - {"cratedig-dashboard"} == {"cratedig"}
 
 
 def test_no_placeholder_of_a_component_is_left(rendered: Rendered) -> None:
@@ -220,6 +220,8 @@ def servers(rendered: Rendered) -> dict[str, tuple[str, int]]:
 def test_a_pod_reaches_what_it_needs_and_nothing_else(rendered: Rendered) -> None:
     known = servers(rendered)
     shared = {("kube-dns", 53), known["kafka"], known["objects"]}
+    if "KIT_TRACES_URL" in rendered.by_name["ConfigMap", "cratedig"]["data"]:
+        shared |= {("opentelemetry-collector", 4318)}
     library = ("library", 8082)
     needs = {
         "gateway": shared | {known["postgres"], ("library", 8081), library},
