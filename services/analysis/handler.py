@@ -40,8 +40,6 @@ REPEATING = 0.05
 _CLEAR = 0.1
 """Minimum confidence of the tempo to use the drum stem alone."""
 _FEWEST_BEATS = 4
-_FEWEST_FOR_METRE = 16
-"""Minimum beats of a loop to estimate its metre."""
 _LONGEST_LOOP = 30.0
 """Maximum seconds of a recording that may be a loop though its item is no sample."""
 _GRID = 0.5
@@ -78,7 +76,7 @@ def handle(params: AnalysisParams, job: Job, engine: Engine) -> AnalysisResult:
     job.progress(0.75, "estimating bars, chords and sections")
     beats = rhythm.beat_track.beats
     beats = beats[(beats >= 0.0) & (beats < duration)]
-    bars = _bars(params, rhythm, activations, harmony, beats, duration)
+    bars = _bars(params, job, rhythm, activations, harmony, beats, duration)
     repeats = rhythm.beat_track.confidence >= REPEATING and beats.size >= _FEWEST_BEATS
     edges = _edges(beats if repeats else np.arange(_GRID, duration, _GRID), duration)
     drawn = _draw(params, job, sources)
@@ -107,6 +105,7 @@ def handle(params: AnalysisParams, job: Job, engine: Engine) -> AnalysisResult:
 
 def _bars(
     params: AnalysisParams,
+    job: Job,
     rhythm: Rhythm,
     activations: Activations,
     chroma_frames: Chroma,
@@ -115,8 +114,9 @@ def _bars(
 ) -> meter.BarGrid:
     loop = rhythm.beat_track.loop
     known = params.beats_per_bar
-    # So few beats tell no metre; the search for the loop's length weighed what is usual.
-    if known is None and loop is not None and beats.size < _FEWEST_FOR_METRE:
+    # A short loop repeats too little to tell two beats from four; the search for its length weighed
+    # what is usual.
+    if known is None and loop is not None and job.item.kind is ItemKind.SAMPLE:
         known = loop.beats_per_bar
     if beats.size < 2 or not chroma_frames.treble.size:
         return meter.BarGrid(known or 4, 0, 0.0)
