@@ -1,0 +1,97 @@
+"""From activations to strokes: peaks above the threshold of their drum."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from kit.arrays import F32
+from services.midi.strokes.features import DRUMS, FRAMING
+
+_AROUND = 2
+"""Frames before and after a peak that it must exceed."""
+_SHORTEST_GAP = 4
+"""Frames between two strokes of one drum."""
+
+
+@dataclass(frozen=True, slots=True)
+class Stroke:
+    """One stroke of a drum.
+
+    Attributes
+    ----------
+    time
+        Seconds.
+    drum
+        Index in `features.DRUMS`.
+    activation
+        0 to 1; not calibrated.
+    velocity
+        0 to 1; 1 is the loudest of MIDI.
+    """
+
+    time: float
+    drum: int
+    activation: float
+    velocity: float
+
+
+def peaks(activation: F32, threshold: float) -> NDArray[np.intp]:
+    """Return the frames at which one drum is struck.
+
+    Parameters
+    ----------
+    activation
+        `[frames]`, 0 to 1.
+    threshold
+        Minimum activation of a stroke.
+
+    Returns
+    -------
+    ndarray
+        Ascending. Of two peaks closer than 40 ms the higher is kept.
+    """
+    padded = np.pad(activation, _AROUND, constant_values=-1.0)
+    around = np.lib.stride_tricks.sliding_window_view(padded, 2 * _AROUND + 1)
+    found = np.flatnonzero((activation >= threshold) & (activation >= around.max(axis=1)))
+    kept: list[int] = []
+    for frame in found:
+        if kept and frame - kept[-1] < _SHORTEST_GAP:
+            if activation[frame] > activation[kept[-1]]:
+                kept[-1] = int(frame)
+            continue
+        kept.append(int(frame))
+    return np.array(kept, np.intp)
+
+
+def strokes(activations: F32, velocities: F32, thresholds: Sequence[float]) -> list[Stroke]:
+    """Return the strokes of all drums in order of time.
+
+    Parameters
+    ----------
+    activations, velocities
+        `[frames, len(DRUMS)]`, 0 to 1.
+    thresholds
+        Of each drum.
+    """
+    found: list[Stroke] = []
+    for drum in range(len(DRUMS)):
+        column = activations[:, drum]
+        for frame in peaks(column, thresholds[drum]):
+            found.append(
+                Stroke(
+                    time=_refined(column, int(frame)) / FRAMING.rate,
+                    drum=drum,
+                    activation=float(column[frame]),
+                    velocity=float(velocities[frame, drum]),
+                )
+            )
+    return sorted(found, key=lambda stroke: (stroke.time, stroke.drum))
+
+
+def _refined(column: F32, frame: int) -> float:
+    """Return where a peak lies between frames: its neighbours weigh in."""
+    around = column[max(0, frame - 1) : frame + 2].astype(np.float64)
+    places = np.arange(max(0, frame - 1), max(0, frame - 1) + around.size)
+    return float((around * places).sum() / max(around.sum(), 1e-9))
