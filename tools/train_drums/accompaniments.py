@@ -178,7 +178,9 @@ def _held(chance: Chance, grid: list[float], chord: Any) -> Notes:
     notes: Notes = []
     for place in range(0, len(grid) - 16, 16):
         for key in chord(place // 4)[:3]:
-            notes.append((grid[place], grid[place + 15], 60 + key % 12, int(chance.integers(40, 90))))
+            notes.append(
+                (grid[place], grid[place + 15], 60 + key % 12, int(chance.integers(40, 90)))
+            )
     return notes
 
 

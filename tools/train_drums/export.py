@@ -78,7 +78,8 @@ def _folded(
     """Return the weight and the bias of a convolution and the normalisation after it."""
     assert isinstance(convolution, nn.Conv1d | nn.Conv2d)
     assert isinstance(norm, nn.BatchNorm1d | nn.BatchNorm2d)
-    assert norm.running_mean is not None and norm.running_var is not None
+    assert norm.running_mean is not None
+    assert norm.running_var is not None
     with torch.no_grad():
         scale = norm.weight.double() / torch.sqrt(norm.running_var.double() + norm.eps)
         weight = convolution.weight.double()

@@ -11,8 +11,14 @@ from torch.nn import functional
 from tools.train_drums.batches import Targets, batch
 from tools.train_drums.network import DrumNetwork, parameters, seed
 from tools.train_drums.pieces import Pieces
-from tools.train_drums.scoring import Heard, inputs
+from tools.train_drums.scoring import Score, inputs
 
+STAGES = ((1000, 320, 1.0), (1000, 480, 0.5))
+"""Steps, pieces that are learnt from, and share of the learning rate of each stage. The rate falls
+in each as a cosine (Loshchilov and Hutter, "SGDR: stochastic gradient descent with warm restarts",
+ICLR 2017)."""
+STEPS = sum(steps for steps, *_ in STAGES)
+PIECES = max(pieces for _, pieces, _ in STAGES)
 _RATE, _WARM_UP, _DECAY = 3e-3, 100, 1e-2
 _EDGE = 16
 """Frames at each end of an example that lack context and do not count."""
@@ -22,7 +28,7 @@ _VELOCITY = 0.3
 _KEEP_EVERY = 100
 
 
-def fit(pieces: Pieces, steps: int, kept: Path) -> DrumNetwork:
+def fit(pieces: Pieces, kept: Path, *, steps: int = STEPS) -> DrumNetwork:
     """Train for a number of steps.
 
     Parameters
@@ -30,14 +36,14 @@ def fit(pieces: Pieces, steps: int, kept: Path) -> DrumNetwork:
     pieces
         The training data.
     steps
-        Of `batches.BATCH` examples each; the learning rate falls as a cosine over all of them.
+        Of `batches.BATCH` examples each; fewer than `STEPS` end early.
     kept
         The state of the run, written every 100 steps and read where it exists.
     """
     seed(1)
     network = DrumNetwork()
     optimiser = torch.optim.AdamW(network.parameters(), _RATE, weight_decay=_DECAY)
-    schedule = torch.optim.lr_scheduler.LambdaLR(optimiser, lambda step: _share(step, steps))
+    schedule = torch.optim.lr_scheduler.LambdaLR(optimiser, _share)
     first = 0
     if kept.is_file():
         state = torch.load(kept, weights_only=True)
@@ -51,7 +57,9 @@ def fit(pieces: Pieces, steps: int, kept: Path) -> DrumNetwork:
     network.train()
     for step in range(first, steps):
         torch.manual_seed(step)
-        spectrogram, activation, velocity = map(torch.from_numpy, batch(pieces, targets, step))
+        spectrogram, activation, velocity = map(
+            torch.from_numpy, batch(pieces, targets, step, count=_learnt(step))
+        )
         loss = _loss(*network(spectrogram), activation, velocity)
         optimiser.zero_grad()
         loss.backward()  # type: ignore[no-untyped-call]
@@ -67,8 +75,20 @@ def fit(pieces: Pieces, steps: int, kept: Path) -> DrumNetwork:
     return network.eval()
 
 
-def _share(step: int, steps: int) -> float:
-    """Return the share of the learning rate: a warm-up, then half a cosine."""
+def _learnt(step: int) -> int:
+    """Return how many pieces are learnt from in a step."""
+    return STAGES[0][1] if step < STAGES[0][0] else STAGES[1][1]
+
+
+def _share(step: int) -> float:
+    """Return the share of the learning rate: in each stage a warm-up, then half a cosine."""
+    (first, _, _), (second, _, share) = STAGES
+    if step < first:
+        return _cosine(step, first)
+    return share * _cosine(step - first, second)
+
+
+def _cosine(step: int, steps: int) -> float:
     if step < _WARM_UP:
         return (step + 1) / _WARM_UP
     return 0.01 + 0.495 * (1.0 + float(np.cos(np.pi * min(1.0, step / steps))))
@@ -105,18 +125,18 @@ def _keep(
     kept.with_suffix(".part").rename(kept)
 
 
-def listen(network: DrumNetwork, pieces: Pieces) -> Sequence[Heard]:
+def evaluate(network: DrumNetwork, pieces: Pieces) -> Sequence[Score]:
     """Run the network over the validation mixes."""
-    heard = []
+    scores = []
     with torch.inference_mode():
         for kind, number, spectrogram in inputs(pieces):
             logits, loudness = network(torch.from_numpy(spectrogram)[None])
-            heard.append(
-                Heard(
+            scores.append(
+                Score(
                     kind,
                     torch.sigmoid(logits)[0].numpy(),
                     torch.sigmoid(loudness)[0].numpy(),
                     pieces.strokes[number],
                 )
             )
-    return heard
+    return scores

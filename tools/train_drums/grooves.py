@@ -8,7 +8,7 @@ import numpy as np
 Chance = np.random.Generator
 
 _FREE = 0.15
-"""Share of pieces without any rhythm: what sounds together must not only be learnt from habit."""
+"""Share of pieces without any rhythm: what sounds moments must not only be learnt from habit."""
 _METRES = (
     # Steps of a bar, steps of a beat, weight.
     (16, 4, 0.6),
@@ -125,14 +125,14 @@ def groove(chance: Chance, seconds: float) -> Groove:
 def _free(chance: Chance, seconds: float) -> Groove:
     density = chance.uniform(0.4, 1.3)
     strokes = []
-    together = list(np.sort(chance.uniform(0.1, seconds, int(4 * seconds))))
+    moments = list(np.sort(chance.uniform(0.1, seconds, int(4 * seconds))))
     for drum, rate in _FREE_RATES.items():
         if chance.random() < 0.25:
             continue
         count = int(chance.poisson(rate * density * seconds))
         own = chance.uniform(0.1, seconds, count)
         # Half of the strokes share their moments with strokes of other drums.
-        shared = chance.choice(together, count) + chance.normal(0.0, 0.004, count)
+        shared = chance.choice(moments, count) + chance.normal(0.0, 0.004, count)
         for time in np.where(chance.random(count) < 0.5, shared, own):
             velocity = float(np.clip(chance.beta(2.2, 1.3), 0.08, 1.0))
             strokes.append(Stroke(float(time), drum, velocity, int(chance.integers(3))))
@@ -180,7 +180,11 @@ def _section(chance: Chance, feel: _Feel) -> list[Part]:
     if chance.random() < 0.12:
         steps = np.flatnonzero(chance.random(feel.steps) < 0.2)
         parts.append(
-            ("tom", {int(s): float(chance.uniform(0.4, 0.9)) for s in steps}, int(chance.integers(3)))
+            (
+                "tom",
+                {int(s): float(chance.uniform(0.4, 0.9)) for s in steps},
+                int(chance.integers(3)),
+            )
         )
     return [part for part in parts if chance.random() > 0.08]
 
@@ -205,7 +209,7 @@ def _backbeat(chance: Chance, feel: _Feel) -> Iterator[Part]:
     drum, style = _pick(chance, _BACKBEATS), chance.random()
     beats = list(range(0, feel.steps, feel.beat))
     if style < 0.72:
-        chosen = {step: 0.88 for step in beats[1::2]}
+        chosen = dict.fromkeys(beats[1::2], 0.88)
     elif style < 0.82:
         chosen = {beats[len(beats) // 2]: 0.9}
     elif style < 0.87:
@@ -213,7 +217,7 @@ def _backbeat(chance: Chance, feel: _Feel) -> Iterator[Part]:
     elif style < 0.94:
         chosen = {int(s): 0.75 for s in np.flatnonzero(chance.random(feel.steps) < 0.25)}
     else:
-        chosen = {step: 0.85 for step in beats}
+        chosen = dict.fromkeys(beats, 0.85)
     yield drum, dict(chosen), 0
     if drum == "snare" and chance.random() < 0.12:
         yield "clap", dict(chosen), 0
@@ -232,7 +236,9 @@ def _keeper(chance: Chance, feel: _Feel) -> Iterator[Part]:
     every = int(chance.choice([1, max(1, feel.beat // 2), feel.beat], p=[0.25, 0.55, 0.2]))
     if feel.beat == 3 and chance.random() < 0.6:
         # The ride pattern of jazz, and shuffles.
-        steps = [s for s in range(feel.steps) if s % 3 == 0 or (s % 3 == 2 and chance.random() < 0.8)]
+        steps = [
+            s for s in range(feel.steps) if s % 3 == 0 or (s % 3 == 2 and chance.random() < 0.8)
+        ]
     else:
         steps = list(range(0, feel.steps, every))
     level, accent = chance.uniform(0.45, 0.95), chance.uniform(0.5, 1.0)
@@ -243,13 +249,14 @@ def _keeper(chance: Chance, feel: _Feel) -> Iterator[Part]:
         opened = chance.uniform(0.0, 0.25) if chance.random() < 0.5 else 0.0
         offbeat = chance.random() < 0.12
         open_steps = {
-            s for s in chosen
+            s
+            for s in chosen
             if chance.random() < opened or (offbeat and s % feel.beat == feel.beat // 2)
         }
         yield "open_hat", {s: chosen.pop(s) for s in sorted(open_steps)}, 0
     elif chance.random() < 0.5:
         # The foot closes the hi-hat on the beats between.
-        foot = {s: 0.45 for s in list(range(0, feel.steps, feel.beat))[1::2]}
+        foot = dict.fromkeys(list(range(0, feel.steps, feel.beat))[1::2], 0.45)
         yield "closed_hat", foot, 0
     yield drum, chosen, int(chance.integers(3))
     if drum == "ride" and chance.random() < 0.2:

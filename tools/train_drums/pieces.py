@@ -69,7 +69,7 @@ def pieces(folder: Path, split: str, count: int) -> Pieces:
     count
         Number of pieces; the first ones of a longer list are the same.
     """
-    kept = folder / "drums" / f"{split}-{_digest()}"
+    kept = folder / "drums" / f"{split}-{digest()}"
     kept.mkdir(parents=True, exist_ok=True)
     missing = [number for number in range(count) if not (kept / f"{number:05}.npz").is_file()]
     if missing:
@@ -83,7 +83,7 @@ def pieces(folder: Path, split: str, count: int) -> Pieces:
     return Pieces(drums, music, strokes)
 
 
-def _digest() -> str:
+def digest() -> str:
     """Return a hash of the code that makes pieces."""
     digest = hashlib.sha256()
     for module in (spectra, features, accompaniments, grooves, kits, rendering):
@@ -101,8 +101,8 @@ class _Studio:
 
 def _make(folder: Path, kept: Path, split: str, numbers: list[int]) -> None:
     every = kits_of([*load(folder), *synthesised()])
-    wanted = [kit for kit in every if (kit.family in HELD_OUT) == (split == "validate")]
-    _Studio.kits, _Studio.band = wanted, None
+    chosen = [kit for kit in every if (kit.family in HELD_OUT) == (split == "validate")]
+    _Studio.kits, _Studio.band = chosen, None
     tasks = [(folder / _FONTS[split], kept, split, number) for number in numbers]
     # Sounds are shared with the processes that are forked here.
     with ProcessPoolExecutor(os.cpu_count(), mp_context=get_context("fork")) as pool:

@@ -34,7 +34,9 @@ def drum_track(
     """Render strokes as mono audio, `[samples]`."""
     length = int(seconds * RATE)
     dry, sent = np.zeros(length), np.zeros(length)
-    voices = {drum: [_varied(chance, one) for one in some] for drum, some in kit.items()}
+    voices = {
+        drum: [_varied(chance, instrument) for instrument in some] for drum, some in kit.items()
+    }
     gains = {drum: level + chance.normal(0.0, _SPREAD_DB) for drum, level in _LEVELS_DB.items()}
     sends = {drum: chance.uniform(0.0, 1.0) for drum in _LEVELS_DB}
     chokes = [s.time for s in strokes if s.drum in ("closed_hat", "open_hat")]
@@ -158,9 +160,9 @@ def _compressed(chance: Chance, audio: F64) -> F64:
     attack = float(np.exp(-step / (RATE * chance.uniform(0.001, 0.03))))
     release = float(np.exp(-step / (RATE * chance.uniform(0.05, 0.3))))
     reduction, held = np.empty(count), 0.0
-    for place, wanted in enumerate(over):
-        share = attack if wanted > held else release
-        held = share * held + (1 - share) * wanted
+    for place, target in enumerate(over):
+        share = attack if target > held else release
+        held = share * held + (1 - share) * target
         reduction[place] = held
     gains = 10 ** (-np.interp(np.arange(audio.size), np.arange(count) * step, reduction) / 20)
     return audio * gains

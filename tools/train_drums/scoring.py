@@ -1,4 +1,4 @@
-"""How well strokes are found in generated pieces, and the thresholds with which they are best."""
+"""How well strokes of generated pieces are detected, and the best thresholds."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -6,21 +6,21 @@ from dataclasses import dataclass
 import numpy as np
 
 from kit.arrays import F32
-from services.midi.strokes.decoding import peaks
+from services.midi.strokes.decoding import peaks, presence, strokes
 from services.midi.strokes.features import DRUMS, FRAMING
 from tools.train_drums.batches import coloured, mixed, moments
 from tools.train_drums.pieces import Pieces
 from tools.train_tagging.variations import generator
 
 WINDOW = 0.05
-"""Seconds within which a stroke counts as found."""
+"""Seconds within which a stroke counts as detected."""
 MIXES: Mapping[str, tuple[float, ...]] = {"drums": (-60.0, -35.0), "mixture": (-12.0, -3.0)}
 """Levels of the accompaniment in dB, relative to that of the drums at equal peaks."""
 _GRID = tuple(round(0.1 + 0.05 * number, 2) for number in range(17))
 
 
 @dataclass(frozen=True, slots=True)
-class Heard:
+class Score:
     """The network's output for one piece, and the strokes that were played in it."""
 
     kind: str
@@ -42,42 +42,56 @@ def inputs(pieces: Pieces) -> Iterator[tuple[str, int, F32]]:
 
 
 def matched(truth: F32, estimate: F32) -> int:
-    """Return how many strokes are found, each by its own estimate; both ascending, in seconds."""
-    found, place = 0, 0
+    """Return how many strokes have an estimate of their own; both ascending, in seconds."""
+    matches, place = 0, 0
     for time in truth:
         while place < len(estimate) and estimate[place] < time - WINDOW:
             place += 1
         if place < len(estimate) and estimate[place] <= time + WINDOW:
-            found += 1
+            matches += 1
             place += 1
-    return found
+    return matches
 
 
-def counts(heard: Sequence[Heard], drum: int, threshold: float) -> tuple[int, int, int]:
-    """Return the found, the played and the estimated strokes of a drum."""
-    found = played = estimated = 0
-    for piece in heard:
+def counts(scores: Sequence[Score], drum: int, threshold: float) -> tuple[int, int, int]:
+    """Return the matched, the played and the estimated strokes of a drum."""
+    matches = played = estimated = 0
+    for piece in scores:
         truth = moments(piece.strokes, drum)
         estimate = peaks(piece.activations[:, drum], threshold) / np.float32(FRAMING.rate)
-        found += matched(truth, np.asarray(estimate, np.float32))
+        matches += matched(truth, np.asarray(estimate, np.float32))
         played += len(truth)
         estimated += len(estimate)
-    return found, played, estimated
+    return matches, played, estimated
 
 
-def f_measure(found: int, played: int, estimated: int) -> float:
-    """Return F, 1 where there is nothing to find and nothing is found."""
-    return 2 * found / (played + estimated) if played + estimated else 1.0
+def f_measure(matches: int, played: int, estimated: int) -> float:
+    """Return F, 1 where there is nothing to find and nothing is detected."""
+    return 2 * matches / (played + estimated) if played + estimated else 1.0
 
 
-def best_thresholds(heard: Sequence[Heard], kind: str) -> tuple[list[float], list[float]]:
-    """Return for each drum the threshold with the highest F on a kind of mix, and that F."""
-    some = [piece for piece in heard if piece.kind == kind]
-    thresholds, scores = [], []
+def best_thresholds(scores: Sequence[Score], kind: str) -> list[float]:
+    """Return for each drum the threshold with the highest F on a kind of mix."""
+    some = [score for score in scores if score.kind == kind]
+    thresholds = []
     for drum in range(len(DRUMS)):
         each = [f_measure(*counts(some, drum, threshold)) for threshold in _GRID]
         # The middle of the plateau is less a matter of chance than its highest point.
         high = [t for t, f in zip(_GRID, each, strict=True) if f >= max(each) - 0.003]
         thresholds.append(high[len(high) // 2])
-        scores.append(max(each))
-    return thresholds, scores
+    return thresholds
+
+
+def presence_of(scores: Sequence[Score], thresholds: Mapping[str, Sequence[float]]) -> float:
+    """Return the presence above which a recording counts as one with drums.
+
+    It lies in the middle between nearly all music without drums and nearly all mixtures.
+    """
+    values: dict[str, list[float]] = {"music": [], "mixture": []}
+    for score in scores:
+        if score.kind in values:
+            detected = strokes(score.activations, score.velocities, thresholds["mixture"])
+            duration = len(score.activations) / FRAMING.rate
+            values[score.kind].append(presence(detected, duration))
+    without = float(np.percentile(values["music"], 95))
+    return round((without + float(np.percentile(values["mixture"], 10))) / 2, 3)

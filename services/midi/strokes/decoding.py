@@ -13,6 +13,8 @@ _AROUND = 2
 """Frames before and after a peak that it must exceed."""
 _SHORTEST_GAP = 4
 """Frames between two strokes of one drum."""
+_PASSAGE = 20.0
+"""Seconds in which drums must be clear to count as present."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,9 +56,9 @@ def peaks(activation: F32, threshold: float) -> NDArray[np.intp]:
     """
     padded = np.pad(activation, _AROUND, constant_values=-1.0)
     around = np.lib.stride_tricks.sliding_window_view(padded, 2 * _AROUND + 1)
-    found = np.flatnonzero((activation >= threshold) & (activation >= around.max(axis=1)))
+    above = np.flatnonzero((activation >= threshold) & (activation >= around.max(axis=1)))
     kept: list[int] = []
-    for frame in found:
+    for frame in above:
         if kept and frame - kept[-1] < _SHORTEST_GAP:
             if activation[frame] > activation[kept[-1]]:
                 kept[-1] = int(frame)
@@ -75,11 +77,11 @@ def strokes(activations: F32, velocities: F32, thresholds: Sequence[float]) -> l
     thresholds
         Of each drum.
     """
-    found: list[Stroke] = []
+    detected: list[Stroke] = []
     for drum in range(len(DRUMS)):
         column = activations[:, drum]
         for frame in peaks(column, thresholds[drum]):
-            found.append(
+            detected.append(
                 Stroke(
                     time=_refined(column, int(frame)) / FRAMING.rate,
                     drum=drum,
@@ -87,7 +89,36 @@ def strokes(activations: F32, velocities: F32, thresholds: Sequence[float]) -> l
                     velocity=float(velocities[frame, drum]),
                 )
             )
-    return sorted(found, key=lambda stroke: (stroke.time, stroke.drum))
+    return sorted(detected, key=lambda stroke: (stroke.time, stroke.drum))
+
+
+def presence(detected: Sequence[Stroke], duration: float) -> float:
+    """Return how clearly a recording contains drums at all.
+
+    Other instruments give weak activations here and there; drums give strong ones all the time.
+
+    Parameters
+    ----------
+    detected
+        Of the whole recording, in order of time.
+    duration
+        Of the recording, in seconds.
+
+    Returns
+    -------
+    float
+        0 to 1: the mean activation of the clearest strokes of a passage of 20 seconds, as many as
+        it has seconds; of the passage in which this is highest.
+    """
+    passage = min(_PASSAGE, max(duration, 1.0))
+    count = int(np.ceil(passage))
+    times = np.array([stroke.time for stroke in detected])
+    levels = np.array([stroke.activation for stroke in detected])
+    best = 0.0
+    for start in np.arange(0.0, max(duration - passage, 0.0) + 0.1, passage / 2):
+        within = levels[(times >= start) & (times < start + passage)]
+        best = max(best, float(np.sort(within)[::-1][:count].sum()) / count)
+    return best
 
 
 def _refined(column: F32, frame: int) -> float:

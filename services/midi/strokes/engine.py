@@ -28,7 +28,7 @@ class DrumEngine:
         self.description = self._network.engine
         self.weights = NAME
 
-    def listen(self, blocks: Iterable[F32]) -> tuple[F32, F32]:
+    def activations(self, blocks: Iterable[F32]) -> tuple[F32, F32]:
         """Return the activations and the velocities of a recording.
 
         Parameters
