@@ -77,7 +77,7 @@ class Band:
         for channel in range(16):
             self._synth.sounds_off(channel)
         self._generated(4096)
-        return np.concatenate(parts)
+        return np.asarray(np.concatenate(parts), np.float64)
 
     def _generated(self, count: int) -> F64:
         stereo = np.frombuffer(bytes(self._synth.generate(max(1, count))), np.float32)

@@ -4,11 +4,12 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
+from numpy.typing import NDArray
 
 from kit.arrays import F32
 from services.midi.strokes.decoding import peaks, presence, strokes
 from services.midi.strokes.features import DRUMS, FRAMING
-from tools.train_drums.batches import coloured, mixed, moments
+from tools.train_drums.batches import coloured, mixed
 from tools.train_drums.pieces import Pieces
 from tools.train_tagging.variations import generator
 
@@ -16,6 +17,9 @@ WINDOW = 0.05
 """Seconds within which a stroke counts as detected."""
 MIXES: Mapping[str, tuple[float, ...]] = {"drums": (-60.0, -35.0), "mixture": (-12.0, -3.0)}
 """Levels of the accompaniment in dB, relative to that of the drums at equal peaks."""
+_SOFTEST = 0.5
+"""Velocity below which a stroke counts neither as missed nor as wrong when thresholds are chosen:
+ghost notes below the others cannot be had without taking the others' attacks for strokes."""
 _GRID = tuple(round(0.1 + 0.05 * number, 2) for number in range(17))
 
 
@@ -41,27 +45,36 @@ def inputs(pieces: Pieces) -> Iterator[tuple[str, int, F32]]:
         yield "music", number, mixed(chance, None, pieces.music[number].astype(np.float32))
 
 
-def matched(truth: F32, estimate: F32) -> int:
-    """Return how many strokes have an estimate of their own; both ascending, in seconds."""
-    matches, place = 0, 0
+def matched(truth: F32, estimate: F32) -> NDArray[np.bool_]:
+    """Return for each estimate whether it has a stroke of its own; both ascending, in seconds."""
+    used, place = np.zeros(len(estimate), bool), 0
     for time in truth:
         while place < len(estimate) and estimate[place] < time - WINDOW:
             place += 1
         if place < len(estimate) and estimate[place] <= time + WINDOW:
-            matches += 1
+            used[place] = True
             place += 1
-    return matches
+    return used
 
 
-def counts(scores: Sequence[Score], drum: int, threshold: float) -> tuple[int, int, int]:
-    """Return the matched, the played and the estimated strokes of a drum."""
+def counts(
+    scores: Sequence[Score], drum: int, threshold: float, *, softest: float = 0.0
+) -> tuple[int, int, int]:
+    """Return the matched, the played and the estimated strokes of a drum.
+
+    Strokes with a velocity below `softest` are neither played nor, where estimated, wrong.
+    """
     matches = played = estimated = 0
     for piece in scores:
-        truth = moments(piece.strokes, drum)
-        estimate = peaks(piece.activations[:, drum], threshold) / np.float32(FRAMING.rate)
-        matches += matched(truth, np.asarray(estimate, np.float32))
-        played += len(truth)
-        estimated += len(estimate)
+        rows = piece.strokes[piece.strokes[:, 1] == drum]
+        loud, soft = rows[rows[:, 2] >= softest, 0], rows[rows[:, 2] < softest, 0]
+        frames = peaks(piece.activations[:, drum], threshold)
+        estimate = np.asarray(frames / FRAMING.rate, np.float32)
+        used = matched(loud, estimate)
+        ignored = matched(soft, estimate[~used]) if len(soft) else np.zeros(0, bool)
+        matches += int(used.sum())
+        played += len(loud)
+        estimated += len(estimate) - int(ignored.sum())
     return matches, played, estimated
 
 
@@ -75,7 +88,7 @@ def best_thresholds(scores: Sequence[Score], kind: str) -> list[float]:
     some = [score for score in scores if score.kind == kind]
     thresholds = []
     for drum in range(len(DRUMS)):
-        each = [f_measure(*counts(some, drum, threshold)) for threshold in _GRID]
+        each = [f_measure(*counts(some, drum, limit, softest=_SOFTEST)) for limit in _GRID]
         # The middle of the plateau is less a matter of chance than its highest point.
         high = [t for t, f in zip(_GRID, each, strict=True) if f >= max(each) - 0.003]
         thresholds.append(high[len(high) // 2])

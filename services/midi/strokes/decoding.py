@@ -13,6 +13,16 @@ _AROUND = 2
 """Frames before and after a peak that it must exceed."""
 _SHORTEST_GAP = 4
 """Frames between two strokes of one drum."""
+_ALIKE = (
+    ("snare", "clap", "rim", "tom", "percussion"),
+    ("closed_hat", "open_hat", "ride", "crash", "percussion"),
+)
+"""Drums that the network takes for each other."""
+_WEAKER = 0.7
+"""A stroke is left out if its activation is below this share of that of a simultaneous stroke of a
+drum that sounds alike."""
+_SIMULTANEOUS = 0.03
+"""Seconds between strokes that count as simultaneous."""
 _PASSAGE = 20.0
 """Seconds in which drums must be clear to count as present."""
 
@@ -76,6 +86,12 @@ def strokes(activations: F32, velocities: F32, thresholds: Sequence[float]) -> l
         `[frames, len(DRUMS)]`, 0 to 1.
     thresholds
         Of each drum.
+
+    Returns
+    -------
+    list
+        Peaks above the thresholds, without those that are much weaker than a simultaneous one of a
+        drum that sounds alike.
     """
     detected: list[Stroke] = []
     for drum in range(len(DRUMS)):
@@ -89,7 +105,22 @@ def strokes(activations: F32, velocities: F32, thresholds: Sequence[float]) -> l
                     velocity=float(velocities[frame, drum]),
                 )
             )
-    return sorted(detected, key=lambda stroke: (stroke.time, stroke.drum))
+    detected.sort(key=lambda stroke: (stroke.time, stroke.drum))
+    times = np.array([stroke.time for stroke in detected])
+    first = np.searchsorted(times, times - _SIMULTANEOUS)
+    last = np.searchsorted(times, times + _SIMULTANEOUS, side="right")
+    return [
+        stroke
+        for stroke, start, end in zip(detected, first, last, strict=True)
+        if not any(_overrules(other, stroke) for other in detected[start:end])
+    ]
+
+
+def _overrules(other: Stroke, stroke: Stroke) -> bool:
+    """Return whether a simultaneous stroke is the better explanation of the sound."""
+    if other.drum == stroke.drum or stroke.activation >= _WEAKER * other.activation:
+        return False
+    return any(DRUMS[stroke.drum] in group and DRUMS[other.drum] in group for group in _ALIKE)
 
 
 def presence(detected: Sequence[Stroke], duration: float) -> float:

@@ -35,7 +35,8 @@ class Thresholds:
     mixture: Sequence[float]
     """Minimum activation of each drum in recordings with other instruments."""
     present: float
-    """Minimum strength of the clearest strokes in a recording with drums; see `presence`."""
+    """Minimum `presence` of a mixture with drums, and minimum activation of the clearest stroke in
+    a recording of drums alone, which may be sparse."""
 
 
 @cache
@@ -64,7 +65,7 @@ def detect(
     Returns
     -------
     list
-        In order of time; empty if the recording as a whole contains no drums.
+        In order of time; empty if the recording as a whole contains no clear drums.
 
     Raises
     ------
@@ -76,8 +77,11 @@ def detect(
     blocks = (block[None] for block in reader.blocks())
     activations, velocities = engine.activations(blocks)
     detected = strokes(activations, velocities, limits.mixture if mixture else limits.drums)
-    duration = len(activations) / FRAMING.rate
-    return detected if presence(detected, duration) >= limits.present else []
+    if mixture:
+        present = presence(detected, len(activations) / FRAMING.rate)
+    else:
+        present = max((stroke.activation for stroke in detected), default=0.0)
+    return detected if present >= limits.present else []
 
 
 def played(detected: Sequence[Stroke]) -> list[Played]:
