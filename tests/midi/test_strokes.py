@@ -3,6 +3,9 @@
 None of these sounds is in the training set.
 """
 
+import csv
+import json
+import tomllib
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -23,10 +26,12 @@ from services.midi.strokes.decoding import Stroke, peaks, presence, strokes
 from services.midi.strokes.engine import EDGE, NETWORK, WINDOW, DrumEngine
 from services.midi.strokes.features import DRUMS, FRAMING, RATE
 from services.midi.strokes.notes import played, thresholds
+from tests.midi.conftest import ROOT
 from tests.midi.music import CHORDS, SCALE, perform
 from tests.midi.test_drums import document_input, shot, slices_of
 from tests.support.signals import DrumLoop, drum_loop
 from tests.support.single_job import audio_input, single_job, write_audio
+from tools.train_drums.kits import HELD_OUT
 
 LOOP = drum_loop(100.0, 4)
 LARGEST = 2_000_000
@@ -160,6 +165,23 @@ def test_blocks_and_windows_do_not_change_the_result(network: DrumEngine) -> Non
 
 def test_the_network_is_small() -> None:
     assert NETWORK.stat().st_size <= LARGEST
+
+
+def test_held_out_kits_reach_what_is_promised() -> None:
+    metrics = json.loads((NETWORK.parent / "metrics.json").read_text(encoding="utf-8"))
+    assert metrics["f_drums"] >= 0.6
+    assert metrics["f_mixture"] >= 0.55
+
+
+def test_the_manifest_says_which_kits_were_held_out() -> None:
+    listed = tomllib.loads((ROOT / "tools" / "train_tagging" / "kits.toml").read_text())
+    licences = {entry["name"]: entry["licence"] for entry in (*listed["kit"], *listed["font"])}
+    with (NETWORK.parent / "manifest.csv").open(newline="", encoding="utf-8") as file:
+        rows = list(csv.DictReader(file))
+    assert len(rows) > 15
+    for row in rows:
+        assert row["licence"] == licences[row["kit"]]
+        assert (row["use"] == "validation") == (row["family"] in HELD_OUT)
 
 
 # --- From activations to notes -------------------------------------------------------------------

@@ -1,7 +1,6 @@
 """Batches: drums over accompaniments, mixed anew as spectrograms in every step."""
 
 import numpy as np
-from numpy.typing import NDArray
 
 from kit.arrays import F32
 from services.midi.strokes.features import BANDS, DRUMS, FRAMING, scaled
@@ -100,8 +99,3 @@ def mixed(chance: Chance, drums: F32 | None, music: F32 | None) -> F32:
 
 def _power(decibels: F32) -> F32:
     return np.asarray(10.0 ** (decibels / np.float32(10.0)), np.float32)
-
-
-def moments(rows: F32, drum: int) -> NDArray[np.float32]:
-    """Return the seconds of a drum's strokes."""
-    return rows[rows[:, 1] == drum, 0]

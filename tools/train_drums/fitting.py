@@ -13,7 +13,7 @@ from tools.train_drums.network import DrumNetwork, parameters, seed
 from tools.train_drums.pieces import Pieces
 from tools.train_drums.scoring import Score, inputs
 
-STAGES = ((1000, 320, 1.0), (1000, 480, 0.5))
+STAGES = ((1000, 320, 1.0), (300, 480, 0.4))
 """Steps, pieces that are learnt from, and share of the learning rate of each stage. The rate falls
 in each as a cosine (Loshchilov and Hutter, "SGDR: stochastic gradient descent with warm restarts",
 ICLR 2017)."""

@@ -8,7 +8,7 @@ import numpy as np
 Chance = np.random.Generator
 
 _FREE = 0.15
-"""Share of pieces without any rhythm: what sounds moments must not only be learnt from habit."""
+"""Share of pieces without any rhythm: simultaneous strokes must not only be learnt from habit."""
 _METRES = (
     # Steps of a bar, steps of a beat, weight.
     (16, 4, 0.6),
