@@ -290,7 +290,7 @@ train-tagging: setup ## Train the one-shot classifier again, from Debian's packa
 	$(BIN)/python -m tools.train_tagging $(ARGS)
 
 .PHONY: train-drums
-train-drums: setup ## Train the drum network again, on drums that a program plays with these sounds; needs an hour and PyTorch in an environment of its own
+train-drums: setup ## Train the drum network again, on drums that a program plays with these sounds; makes an environment with PyTorch
 	$(BIN)/python -m tools.train_drums $(ARGS)
 
 .PHONY: train-similarity

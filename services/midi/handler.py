@@ -76,12 +76,14 @@ def handle(params: MidiParams, job: Job, engine: Engine) -> MidiResult:
         if sounds and params.drum_method is DrumMethod.NETWORK:
             # A sliced recording without a stem is an upload that contains only drums.
             mixture = document.stem not in (None, Stem.DRUMS)
-            return _detected_drums(job, sounds[0], engine, mixture=mixture)
+            # Separation harms drums more than a voice does, so a song is better than its part.
+            sound = mix if mixture and mix is not None else sounds[0]
+            return _detected_drums(job, sound, document.stem, engine, mixture=mixture)
         return _drums(params, job, document, next(iter(sounds), None))
     if notes:
         return _song(params, job, notes)
     if sounds[0].stem is Stem.DRUMS:
-        return _detected_drums(job, sounds[0], engine, mixture=False)
+        return _detected_drums(job, sounds[0], Stem.DRUMS, engine, mixture=False)
     return _recording(params, job, sounds[0], mix, engine)
 
 
@@ -170,7 +172,9 @@ def _tuning(path: Path, facts: AudioFacts) -> float:
     return tuning.semitones
 
 
-def _detected_drums(job: Job, sound: JobInput, engine: Engine, *, mixture: bool) -> MidiResult:
+def _detected_drums(
+    job: Job, sound: JobInput, stem: Stem | None, engine: Engine, *, mixture: bool
+) -> MidiResult:
     """Transcribe the drums of a recording; `mixture` says whether it has other instruments."""
     facts = open_input(sound, None, min_seconds=SHORTEST)
     detected = detection.detect(
@@ -182,7 +186,7 @@ def _detected_drums(job: Job, sound: JobInput, engine: Engine, *, mixture: bool)
     if not detected:
         raise Skipped("no_drums", "No drums were detected in this recording.")
     played = detection.played(detected)
-    _write(job, MidiTrack("Drums", played, 0), sound.stem, None, name="drums")
+    _write(job, MidiTrack("Drums", played, 0), stem, None, name="drums")
     return _result(job, MidiMode.DRUMS, played).model_copy(
         update={
             "duration": facts.duration,

@@ -103,6 +103,15 @@ def test_drums_of_an_accompaniment_are_detected(tmp_path: Path, engine: Engine) 
     assert f_of(notes_of(job), LOOP) >= 0.75
 
 
+def test_a_song_is_read_in_place_of_its_accompaniment(tmp_path: Path, engine: Engine) -> None:
+    silence = np.zeros_like(LOOP.audio)
+    job = job_over(tmp_path, silence, Stem.ACCOMPANIMENT, sliced=True)
+    song = write_audio(tmp_path / "song.flac", accompanied(0.5), RATE)
+    job.inputs = (*job.inputs, audio_input(song))
+    assert handle(MidiParams(), job, engine).notes > 40
+    assert {output.stem for output in job.outputs} == {Stem.ACCOMPANIMENT}
+
+
 @pytest.mark.parametrize("stem", [Stem.DRUMS, Stem.ACCOMPANIMENT])
 @pytest.mark.parametrize("music", [SCALE, CHORDS], ids=["scale", "chords"])
 def test_music_without_drums_has_no_drum_notes(

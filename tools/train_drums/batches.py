@@ -35,8 +35,8 @@ class Targets:
                             self.velocity[number, frame, column] = velocity
 
 
-def batch(pieces: Pieces, targets: Targets, step: int, *, count: int) -> tuple[F32, F32, F32]:
-    """Mix one batch of the first `count` pieces; the same step is always the same batch.
+def batch(pieces: Pieces, targets: Targets, step: int) -> tuple[F32, F32, F32]:
+    """Mix one batch; the same step is always the same batch.
 
     Returns
     -------
@@ -47,7 +47,7 @@ def batch(pieces: Pieces, targets: Targets, step: int, *, count: int) -> tuple[F
     inputs = np.empty((BATCH, CROP, BANDS), np.float32)
     activation = np.zeros((BATCH, CROP, len(DRUMS)), np.float32)
     velocity = np.zeros_like(activation)
-    count = min(count, len(pieces.strokes))
+    count = len(pieces.strokes)
     for row in range(BATCH):
         number, start = int(chance.integers(count)), int(chance.integers(FRAMES - CROP))
         here = slice(start, start + CROP)

@@ -13,12 +13,10 @@ from tools.train_drums.network import DrumNetwork, parameters, seed
 from tools.train_drums.pieces import Pieces
 from tools.train_drums.scoring import Score, inputs
 
-STAGES = ((1000, 320, 1.0), (300, 480, 0.4))
-"""Steps, pieces that are learnt from, and share of the learning rate of each stage. The rate falls
-in each as a cosine (Loshchilov and Hutter, "SGDR: stochastic gradient descent with warm restarts",
-ICLR 2017)."""
-STEPS = sum(steps for steps, *_ in STAGES)
-PIECES = max(pieces for _, pieces, _ in STAGES)
+STEPS = 1000
+"""Steps of the optimiser, over which the rate falls as a cosine."""
+PIECES = 320
+"""Pieces that are learnt from."""
 _RATE, _WARM_UP, _DECAY = 3e-3, 100, 1e-2
 _EDGE = 16
 """Frames at each end of an example that lack context and do not count."""
@@ -51,15 +49,15 @@ def fit(pieces: Pieces, kept: Path, *, steps: int = STEPS) -> DrumNetwork:
         optimiser.load_state_dict(state["optimiser"])
         schedule.load_state_dict(state["schedule"])
         first = int(state["step"])
+    if first >= steps:
+        return network.eval()
     targets = Targets(pieces)
     print(f"{parameters(network)} parameters, steps {first} to {steps}", flush=True)
     total, began = 0.0, time.monotonic()
     network.train()
     for step in range(first, steps):
         torch.manual_seed(step)
-        spectrogram, activation, velocity = map(
-            torch.from_numpy, batch(pieces, targets, step, count=_learnt(step))
-        )
+        spectrogram, activation, velocity = map(torch.from_numpy, batch(pieces, targets, step))
         loss = _loss(*network(spectrogram), activation, velocity)
         optimiser.zero_grad()
         loss.backward()  # type: ignore[no-untyped-call]
@@ -75,23 +73,11 @@ def fit(pieces: Pieces, kept: Path, *, steps: int = STEPS) -> DrumNetwork:
     return network.eval()
 
 
-def _learnt(step: int) -> int:
-    """Return how many pieces are learnt from in a step."""
-    return STAGES[0][1] if step < STAGES[0][0] else STAGES[1][1]
-
-
 def _share(step: int) -> float:
-    """Return the share of the learning rate: in each stage a warm-up, then half a cosine."""
-    (first, _, _), (second, _, share) = STAGES
-    if step < first:
-        return _cosine(step, first)
-    return share * _cosine(step - first, second)
-
-
-def _cosine(step: int, steps: int) -> float:
+    """Return the share of the learning rate: a warm-up, then half a cosine."""
     if step < _WARM_UP:
         return (step + 1) / _WARM_UP
-    return 0.01 + 0.495 * (1.0 + float(np.cos(np.pi * min(1.0, step / steps))))
+    return 0.01 + 0.495 * (1.0 + float(np.cos(np.pi * min(1.0, step / STEPS))))
 
 
 def _loss(

@@ -65,9 +65,10 @@ _DRUM_NOTES = Step(
             FromStep(step=f"tagging-{stem}", kind=ArtifactKind.TAGS, stems=(stem,))
             for stem in DRUMMED
         ),
-        # The drum network transcribes the stem itself.
+        # The drum network transcribes a drum stem, or the song where there is none.
         FromStep(step="separation", kind=ArtifactKind.STEM, stems=DRUMMED),
     ),
+    include_item=True,
     after=("analysis",),
 )
 _SONG_NOTES = Step(
