@@ -70,7 +70,7 @@ def test_everything_is_there_after_a_move(servers: dict[str, str], tmp_path: Pat
 
 def _move(settings: dict[str, str], folder: Path) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
-        [sys.executable, "-m", "embedded.move"],
+        [sys.executable, "-m", "deploy.move"],
         cwd=ROOT,
         env={**os.environ, **settings, "CRATEDIG_DATA": str(folder / "data")},
         capture_output=True,

@@ -9,7 +9,6 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from kit.database.engine import Database
 
 BATCH = 1000
-Row = Mapping[str, Any]
 
 
 async def count_rows(database: Database, tables: Collection[Table]) -> dict[str, int]:

@@ -1,4 +1,4 @@
-"""`python -m embedded.move`: move an embedded server's data to Postgres and an S3 store.
+"""`python -m deploy.move`: move an embedded server's data to Postgres and an S3 store.
 
 `CRATEDIG_DATA` names the data folder, whose server is stopped. Where to move is read from the
 settings of the services: `GATEWAY_DATABASE_URL`, `LIBRARY_DATABASE_URL`, `KIT_OBJECTS_URL` and
@@ -19,10 +19,10 @@ from sqlmodel import col
 
 from contracts.music import Seconds
 from contracts.uploads import UploadState
+from deploy.move.files import copy_files
+from deploy.move.rows import copy_rows, count_rows
+from deploy.move.sounds import copy_vectors, copy_words, prepare_spaces
 from embedded.folder import open_folder
-from embedded.move.files import copy_files
-from embedded.move.rows import copy_rows, count_rows
-from embedded.move.sounds import copy_vectors, copy_words, prepare_spaces
 from embedded.settings import EmbeddedSettings, compose
 from gateway.app import MIGRATIONS as GATEWAY_MIGRATIONS
 from gateway.settings import GatewaySettings
@@ -55,7 +55,7 @@ _LEFT_OUT = {
 def main() -> int:
     """Move everything; return the exit status."""
     argparse.ArgumentParser(
-        prog="python -m embedded.move",
+        prog="python -m deploy.move",
         description=__doc__,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     ).parse_args()
@@ -175,8 +175,8 @@ async def _check(old: Database, new: Database, metadata: MetaData) -> None:
     different = sorted(name for name in expected if expected[name] != copied[name])
     if different:
         raise StartRefused(
-            f"the new database lacks rows of {', '.join(different)}. Do not use it: drop and create "
-            "both databases, run this again, and report it if it happens again."
+            f"the new database lacks rows of {', '.join(different)}. Drop and create both "
+            "databases, run this again, and report it if it happens again."
         )
     print(f"{sum(copied.values()):,} rows of {len(tables)} tables are copied")
 

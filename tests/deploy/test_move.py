@@ -6,13 +6,13 @@ from pathlib import Path
 
 import pytest
 
-from embedded.move.rows import parents_first
+from deploy.move.rows import parents_first
 from tests.support.running_server import ROOT
 
 
 def _move(data: Path, **settings: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
-        [sys.executable, "-m", "embedded.move"],
+        [sys.executable, "-m", "deploy.move"],
         cwd=ROOT,
         env={"PATH": "", "CRATEDIG_DATA": str(data), **settings},
         capture_output=True,
