@@ -174,11 +174,11 @@ def time_table(path: Path, ours: Peer, theirs: Peer) -> Iterator[str]:
     )
 
 
-def long_figure(data: Path | None, folder: Path, weights: Path) -> str:
+def long_figure(data: Path | None, folder: Path) -> str:
     """Return a sentence on the memory that an hour takes, in a fresh process each."""
     peaks = []
     for length in (300, LONG_SECONDS):
-        with peer(sys.executable, "-m", "benchmarks.midi_ours", weights) as ours:
+        with peer(sys.executable, "-m", "benchmarks.midi_ours") as ours:
             answer = ours.ask(do="transcribe", path=str(song(data, length, folder)))
             peaks.append((answer["rss_mb"], answer["seconds"], len(answer["notes"])))
     (short, _, _), (hour, seconds, notes) = peaks
@@ -198,13 +198,13 @@ def main(arguments: Sequence[str]) -> None:
     data = test_data()
     manifest = read_manifest(ROOT / "services" / "midi" / "weights.toml")
     store = open_store(KitSettings())
-    weights = store.verified(manifest)["basic-pitch"]
+    store.verified(manifest)
     official = store.folder(manifest.weights[0]) / manifest.weights[0].parts[0].file
     script = ROOT / "benchmarks" / "midi_reference.py"
     lines: list[str] = []
     with (
         tempfile.TemporaryDirectory() as scratch,
-        peer(sys.executable, "-m", "benchmarks.midi_ours", weights) as ours,
+        peer(sys.executable, "-m", "benchmarks.midi_ours") as ours,
         peer(reference_python("midi"), script, official) as theirs,
     ):
         folder = Path(scratch)
@@ -213,7 +213,7 @@ def main(arguments: Sequence[str]) -> None:
         lines.append("")
         lines += time_table(song(data, shorter(TIMED_SECONDS), folder), ours, theirs)
         if not (args.no_hour or SMALLEST):
-            lines += ["", long_figure(data, folder, weights)]
+            lines += ["", long_figure(data, folder)]
     if args.each:
         for score in scores:
             print(
