@@ -31,6 +31,7 @@ from benchmarks.environments import (
     write_figures,
 )
 from benchmarks.midi_cases import RATE, Case, cases
+from benchmarks.midi_monophonic import choice_table, line_table, measure_lines, pitch_table
 from kit.settings import KitSettings
 from kit.weights.manifest import read_manifest
 from kit.weights.store import open_store
@@ -211,6 +212,13 @@ def main(arguments: Sequence[str]) -> None:
         scores = list(measure_notes(data, folder, ours, theirs))
         lines += notes_table(scores)
         lines.append("")
+        line_scores = measure_lines(data, folder, ours, theirs)
+        for table in (
+            line_table(line_scores),
+            choice_table(line_scores),
+            pitch_table(data, folder, ours),
+        ):
+            lines += [*table, ""]
         lines += time_table(song(data, shorter(TIMED_SECONDS), folder), ours, theirs)
         if not (args.no_hour or SMALLEST):
             lines += ["", long_figure(data, folder)]
@@ -220,6 +228,13 @@ def main(arguments: Sequence[str]) -> None:
                 f"{score.case.split:9} {score.case.name:28} "
                 f"onset {score.ours['onset']:.3f} / {score.theirs['onset']:.3f}   "
                 f"end {score.ours['end']:.3f} / {score.theirs['end']:.3f}"
+            )
+        for line_score in line_scores:
+            print(
+                f"{line_score.case.split:9} {line_score.case.name:28} {line_score.reason:20} onset "
+                + " / ".join(f"{value:.3f}" for value in line_score.onset.values())
+                + "   end "
+                + " / ".join(f"{value:.3f}" for value in line_score.end.values())
             )
     text = "\n".join(lines)
     print(text)

@@ -43,8 +43,8 @@ _MIN_BEFORE_DECAY = 4
 _LOOKAHEAD = 12
 _SPREAD_PERCENTILE = 80
 _VOICED = 0.5
-# Length of the circular mean below which notes have no common tuning.
-_MIN_AGREEMENT = 0.3
+# -ln p of Rayleigh's test, from which notes have a common tuning.
+_RAYLEIGH = 3.0
 
 Spectrum = Callable[[int, int], F32]
 """Returns [frames, bins] of `partials.power` from a frame up to another one."""
@@ -134,7 +134,7 @@ def find_line(
         else:
             decay = _level_decay(curve.level, start, last)
         end = end if decay is None else min(decay, bound)
-        if end - start >= options.minimum_frames:
+        if end - start > options.minimum_frames:
             confidence = float(curve.confidence[start:end].mean())
             notes.append(LineNote(start, end, pitch, spread, confidence))
     return notes
@@ -143,15 +143,18 @@ def find_line(
 def tuning_of(notes: Sequence[LineNote]) -> float:
     """Return how many semitones notes lie above A at 440 Hz, -0.5 to 0.5.
 
-    The circular mean of their deviations from whole notes, weighted by length; 0 if they do not
-    agree on one.
+    The circular mean of their deviations from whole notes, weighted by length; 0 if it is not
+    significant by Rayleigh's test (p < 0.05), because a singer may be sharp as often as flat.
     """
     if not notes:
         return 0.0
     lengths = np.array([note.end - note.start for note in notes], np.float64)
     angles = 2j * np.pi * np.array([note.pitch for note in notes])
     mean = complex((lengths * np.exp(angles)).sum() / lengths.sum())
-    return float(np.angle(mean) / (2 * np.pi)) if abs(mean) >= _MIN_AGREEMENT else 0.0
+    effective = lengths.sum() ** 2 / (lengths**2).sum()
+    if effective * abs(mean) ** 2 < _RAYLEIGH:
+        return 0.0
+    return float(np.angle(mean) / (2 * np.pi))
 
 
 def unsteady_share(notes: Sequence[LineNote]) -> float:
