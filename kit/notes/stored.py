@@ -13,7 +13,7 @@ import zlib
 from collections import deque
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field, replace
-from functools import cache
+from functools import cache, partial
 from typing import BinaryIO, Literal
 
 import numpy as np
@@ -264,11 +264,7 @@ class StoredPosteriors:
             onset, note = self._posteriors(first, last)
             begin = first
             notes = monophonic.find_line(
-                curve.cut(begin, last),
-                onset,
-                note,
-                lambda low, high, begin=begin: self._spectrum(begin + low, begin + high),
-                options,
+                curve.cut(begin, last), onset, note, partial(self._spectrum, begin), options
             )
             # The last note may go on after these frames: it is searched again from its start.
             is_open = last < self.frames and len(notes) > 1
@@ -342,9 +338,9 @@ class StoredPosteriors:
         rows = np.frombuffer(data, np.uint8).reshape(_CURVE_COLUMNS, self.frames)
         high, low, confidence, level = rows.astype(np.float32)
         return PitchCurve(
-            (high * 256 + low) / _PITCH_STEPS,
-            confidence / _STEPS,
-            level * _LEVEL_DB + _LOWEST_LEVEL,
+            ((high * 256 + low) / _PITCH_STEPS).astype(np.float32),
+            (confidence / _STEPS).astype(np.float32),
+            (level * _LEVEL_DB + _LOWEST_LEVEL).astype(np.float32),
         )
 
     def _posteriors(self, first: int, last: int) -> tuple[F32, F32]:
@@ -356,8 +352,9 @@ class StoredPosteriors:
         onset = np.concatenate([part.onset for part in parts])
         return onset, np.concatenate([part.note for part in parts])
 
-    def _spectrum(self, first: int, last: int) -> F32:
-        """Return the power spectrum of frames."""
+    def _spectrum(self, begin: int, first: int, last: int) -> F32:
+        """Return the power spectrum of frames, counted from `begin`."""
+        first, last = begin + first, begin + last
         rows = [
             spectrum[max(0, first - chunk.first) : min(chunk.frames, last - chunk.first)]
             for chunk, _, spectrum in self._between(first, last)

@@ -55,7 +55,8 @@ def simultaneous_share(notes: Sequence[NoteEvent], curve: PitchCurve) -> float:
             other[rows, np.clip(pitch + partial + step, 0, _PITCHES - 1)] = False
     loud = curve.level >= np.percentile(curve.level, _LOUD_PERCENTILE) - _LOUD_DB
     sounding = loud & notated.any(axis=1)
-    return float(other.any(axis=1)[sounding].mean()) if sounding.any() else 1.0
+    total = int(np.count_nonzero(sounding))
+    return int(np.count_nonzero(sounding & other.any(axis=1))) / total if total else 1.0
 
 
 def is_monophonic(simultaneous: float) -> bool:
