@@ -46,7 +46,7 @@ _VOICED = 0.5
 # -ln p of Rayleigh's test, from which notes have a common tuning.
 _RAYLEIGH = 3.0
 
-Spectrum = Callable[[int, int], F32]
+ReadSpectrum = Callable[[int, int], F32]
 """Returns [frames, bins] of `partials.power` from a frame up to another one."""
 
 
@@ -98,7 +98,7 @@ class LineNote:
 
 
 def find_line(
-    curve: PitchCurve, onset: F32, note: F32, spectrum: Spectrum, options: Options
+    curve: PitchCurve, onset: F32, note: F32, spectrum: ReadSpectrum, options: Options
 ) -> list[LineNote]:
     """Detect the notes of one stretch of a monophonic source.
 

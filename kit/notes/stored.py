@@ -306,9 +306,9 @@ class StoredPosteriors:
         part = curve.cut(note.start, note.end)
         if self.options.pitch_bends:
             sure = np.flatnonzero(part.confidence >= _SURE)
-            heard = part.pitch[sure] if len(sure) else np.full(1, note.pitch, np.float32)
+            pitches = part.pitch[sure] if len(sure) else np.full(1, note.pitch, np.float32)
             at = sure if len(sure) else np.zeros(1, np.int64)
-            bends = np.clip(np.interp(np.arange(len(part)), at, heard) - pitch, -2, 2)
+            bends = np.clip(np.interp(np.arange(len(part)), at, pitches) - pitch, -2, 2)
         return NoteEvent(
             note.start * FRAME,
             min(note.end * FRAME, self.options.duration),

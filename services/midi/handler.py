@@ -84,7 +84,7 @@ def _recording(
         )
     facts = open_input(source, mix, min_seconds=SHORTEST)
     path = job.scratch / _POSTERIORS
-    heard = transcribe(
+    transcription = transcribe(
         params,
         source.path,
         facts,
@@ -93,9 +93,9 @@ def _recording(
         posteriors=path,
         on_progress=lambda part: job.progress(_LISTENING * part, "transcribing"),
     )
-    if heard.peak < SILENCE:
+    if transcription.peak < SILENCE:
         raise Silent
-    if not heard.notes:
+    if not transcription.notes:
         raise Skipped(
             "no_notes",
             "No notes were detected. Lower `onset_threshold` to detect softer ones, or separate "
@@ -112,17 +112,17 @@ def _recording(
     program = params.program
     if program is None:
         program = _PROGRAMS.get(source.stem, _PIANO) if source.stem else _PIANO
-    played = writers.play(heard.notes, pitch_bends=params.pitch_bends)
+    played = writers.play(transcription.notes, pitch_bends=params.pitch_bends)
     _write(job, MidiTrack("Notes", played, program), source.stem, program)
-    is_line = heard.choice.tracker is Tracker.MONOPHONIC
+    is_line = transcription.choice.tracker is Tracker.MONOPHONIC
     return _result(job, MidiMode.NOTES, played).model_copy(
         update={
             "duration": facts.duration,
-            "tuning_cents": round(float(np.clip(100 * heard.tuning, -50, 50)), 1),
+            "tuning_cents": round(float(np.clip(100 * transcription.tuning, -50, 50)), 1),
             "program": program,
-            "tracker": heard.choice.tracker,
-            "tracker_reason": heard.choice.reason,
-            "simultaneous_share": heard.simultaneous,
+            "tracker": transcription.choice.tracker,
+            "tracker_reason": transcription.choice.reason,
+            "simultaneous_share": transcription.simultaneous,
             "engine": engine.description,
             "weights": f"{engine.weights}, {engine.pitch_weights}" if is_line else engine.weights,
         }

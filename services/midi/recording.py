@@ -21,10 +21,10 @@ from kit.notes.notation import median_level, retuned
 from kit.notes.partials import FRAME, RATE
 from kit.notes.stored import PosteriorsWriter, StoredOptions, StoredPosteriors
 from kit.signal.tuning import TUNED_BY_SECONDS, find_tuning
-from services.midi.choice import Choice, choose, is_monophonic, simultaneous_share
 from services.midi.engine import Engine
 from services.midi.pitch import PitchTracker
 from services.midi.streaming import NoteTranscriber
+from services.midi.trackers import TrackerChoice, choose, is_monophonic, simultaneous_share
 
 _DETUNED, _AGREEMENT = 0.35, 0.4
 """Minimum deviation from A = 440 Hz in semitones, and minimum agreement, to correct the tuning."""
@@ -51,7 +51,7 @@ class Transcription:
     notes: list[NoteEvent]
     peak: float
     tuning: float
-    choice: Choice
+    choice: TrackerChoice
     simultaneous: float | None
 
 
@@ -116,7 +116,7 @@ def transcribe(
         curve = pitch.finish() if pitch is not None else None
         writer.finish(stored, curve)
         notes = [retuned(note, tuning, stored.factor) for note in detected]
-        choice = Choice(Tracker.POLYPHONIC, TrackerReason.REQUESTED)
+        choice = TrackerChoice(Tracker.POLYPHONIC, TrackerReason.REQUESTED)
         simultaneous = None
         if curve is not None:
             simultaneous = simultaneous_share(detected, curve)
@@ -156,9 +156,9 @@ def _may_be_line(params: MidiParams, simultaneous: float) -> bool:
 
 def _choice(
     params: MidiParams, stem: Stem | None, simultaneous: float, line: Sequence[LineNote]
-) -> Choice:
+) -> TrackerChoice:
     if params.tracker is Tracker.MONOPHONIC:
-        return Choice(Tracker.MONOPHONIC, TrackerReason.REQUESTED)
+        return TrackerChoice(Tracker.MONOPHONIC, TrackerReason.REQUESTED)
     return choose(stem, simultaneous=simultaneous, unsteady=unsteady_share(line))
 
 

@@ -13,9 +13,9 @@ from kit.notes.assembly import NoteEvent
 from kit.notes.monophonic import PitchCurve
 from kit.notes.partials import FRAME
 from kit.notes.stored import StoredPosteriors
-from services.midi.choice import choose, simultaneous_share
 from services.midi.engine import Engine
 from services.midi.handler import handle
+from services.midi.trackers import choose, simultaneous_share
 from tests.midi.music import CHORDS, SCALE, KnownNote, matched, perform
 from tests.midi.test_handler import file_of, job_of, notes_of
 
@@ -38,7 +38,7 @@ def voice() -> LineCase:
         (None, 0.1, 0.1, Tracker.POLYPHONIC, TrackerReason.STEADY_PITCH),
     ],
 )
-def test_the_stem_and_what_is_heard_choose(
+def test_the_stem_and_the_sound_choose(
     stem: Stem | None,
     simultaneous: float,
     unsteady: float,
@@ -112,7 +112,7 @@ def test_a_bass_stem_is_written_by_the_monophonic_tracker(tmp_path: Path, engine
     assert min(precision, recall) >= 0.9
 
 
-def test_the_parameter_overrides_what_is_heard(tmp_path: Path, engine: Engine) -> None:
+def test_the_parameter_overrides_the_choice(tmp_path: Path, engine: Engine) -> None:
     job = job_of(tmp_path, perform(SCALE))
     result = handle(MidiParams(tracker=Tracker.MONOPHONIC), job, engine)
     assert result.tracker is Tracker.MONOPHONIC

@@ -12,7 +12,7 @@ from kit.notes.assembly import NoteEvent
 from kit.notes.monophonic import PitchCurve
 from kit.notes.partials import FRAME
 
-Chosen = Literal[Tracker.MONOPHONIC, Tracker.POLYPHONIC]
+ConcreteTracker = Literal[Tracker.MONOPHONIC, Tracker.POLYPHONIC]
 
 MAX_SIMULTANEOUS = 0.25
 """Share of the sounding time up to which a source counts as monophonic."""
@@ -29,10 +29,10 @@ _PARTIALS = (-12, 0, 12, 19, 24, 28, 31)
 
 
 @dataclass(frozen=True, slots=True)
-class Choice:
+class TrackerChoice:
     """The tracker to use, and why."""
 
-    tracker: Chosen
+    tracker: ConcreteTracker
     reason: TrackerReason
 
 
@@ -64,7 +64,7 @@ def is_monophonic(simultaneous: float) -> bool:
     return simultaneous <= MAX_SIMULTANEOUS
 
 
-def choose(stem: Stem | None, *, simultaneous: float, unsteady: float) -> Choice:
+def choose(stem: Stem | None, *, simultaneous: float, unsteady: float) -> TrackerChoice:
     """Choose the tracker of a recording.
 
     Parameters
@@ -77,9 +77,9 @@ def choose(stem: Stem | None, *, simultaneous: float, unsteady: float) -> Choice
         See `monophonic.unsteady_share`; of no effect if several notes sound at once.
     """
     if not is_monophonic(simultaneous):
-        return Choice(Tracker.POLYPHONIC, TrackerReason.SIMULTANEOUS_NOTES)
+        return TrackerChoice(Tracker.POLYPHONIC, TrackerReason.SIMULTANEOUS_NOTES)
     if stem in _MONOPHONIC_STEMS:
-        return Choice(Tracker.MONOPHONIC, TrackerReason.MONOPHONIC_STEM)
+        return TrackerChoice(Tracker.MONOPHONIC, TrackerReason.MONOPHONIC_STEM)
     if unsteady >= MIN_UNSTEADY:
-        return Choice(Tracker.MONOPHONIC, TrackerReason.UNSTEADY_PITCH)
-    return Choice(Tracker.POLYPHONIC, TrackerReason.STEADY_PITCH)
+        return TrackerChoice(Tracker.MONOPHONIC, TrackerReason.UNSTEADY_PITCH)
+    return TrackerChoice(Tracker.POLYPHONIC, TrackerReason.STEADY_PITCH)
