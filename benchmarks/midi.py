@@ -31,7 +31,7 @@ from benchmarks.environments import (
     write_figures,
 )
 from benchmarks.midi_cases import RATE, Case, cases
-from benchmarks.midi_monophonic import choice_table, line_table, measure_lines, pitch_table
+from benchmarks.midi_monophonic import line_figures
 from kit.settings import KitSettings
 from kit.weights.manifest import read_manifest
 from kit.weights.store import open_store
@@ -194,6 +194,7 @@ def main(arguments: Sequence[str]) -> None:
     parser = argparse.ArgumentParser(prog="python -m benchmarks.midi", description=__doc__)
     parser.add_argument("--each", action="store_true", help="also print every case")
     parser.add_argument("--no-hour", action="store_true", help="leave the hour of audio out")
+    parser.add_argument("--lines", action="store_true", help="only one note at a time")
     parser.add_argument("--write", action="store_true", help="put the figures into the README")
     args = parser.parse_args(arguments)
     data = test_data()
@@ -202,6 +203,7 @@ def main(arguments: Sequence[str]) -> None:
     store.verified(manifest)
     official = store.folder(manifest.weights[0]) / manifest.weights[0].parts[0].file
     script = ROOT / "benchmarks" / "midi_reference.py"
+    readme = ROOT / "services" / "midi" / "README.md"
     lines: list[str] = []
     with (
         tempfile.TemporaryDirectory() as scratch,
@@ -209,16 +211,15 @@ def main(arguments: Sequence[str]) -> None:
         peer(reference_python("midi"), script, official) as theirs,
     ):
         folder = Path(scratch)
+        one_at_a_time = "\n".join(line_figures(data, folder, ours, theirs, each=args.each))
+        print(one_at_a_time)
+        if args.write:
+            write_figures(readme, one_at_a_time, name="lines")
+        if args.lines:
+            return
         scores = list(measure_notes(data, folder, ours, theirs))
         lines += notes_table(scores)
         lines.append("")
-        line_scores = measure_lines(data, folder, ours, theirs)
-        for table in (
-            line_table(line_scores),
-            choice_table(line_scores),
-            pitch_table(data, folder, ours),
-        ):
-            lines += [*table, ""]
         lines += time_table(song(data, shorter(TIMED_SECONDS), folder), ours, theirs)
         if not (args.no_hour or SMALLEST):
             lines += ["", long_figure(data, folder)]
@@ -229,17 +230,10 @@ def main(arguments: Sequence[str]) -> None:
                 f"onset {score.ours['onset']:.3f} / {score.theirs['onset']:.3f}   "
                 f"end {score.ours['end']:.3f} / {score.theirs['end']:.3f}"
             )
-        for line_score in line_scores:
-            print(
-                f"{line_score.case.split:9} {line_score.case.name:28} {line_score.reason:20} onset "
-                + " / ".join(f"{value:.3f}" for value in line_score.onset.values())
-                + "   end "
-                + " / ".join(f"{value:.3f}" for value in line_score.end.values())
-            )
     text = "\n".join(lines)
     print(text)
     if args.write:
-        write_figures(ROOT / "services" / "midi" / "README.md", text)
+        write_figures(readme, text)
 
 
 if __name__ == "__main__":

@@ -56,6 +56,25 @@ def line_cases(data: Path | None) -> Iterator[LineCase]:
             yield LineCase(case.name, "saxophones", case.split, audio, case.notes)
 
 
+def line_figures(
+    data: Path | None, folder: Path, ours: Answers, judge: Answers, *, each: bool
+) -> Iterator[str]:
+    """Yield the lines of all tables; with `each`, of every case before them."""
+    scores = measure_lines(data, folder, ours, judge)
+    if each:
+        for score in scores:
+            onset = " / ".join(f"{value:.3f}" for value in score.onset.values())
+            end = " / ".join(f"{value:.3f}" for value in score.end.values())
+            yield (
+                f"{score.case.split:9} {score.case.name:28} {score.reason:20} "
+                f"onset {onset}   end {end}"
+            )
+    tables = (line_table(scores), choice_table(scores), pitch_table(data, folder, ours))
+    for table in tables:
+        yield from table
+        yield ""
+
+
 def measure_lines(
     data: Path | None, folder: Path, ours: Answers, judge: Answers
 ) -> list[LineScore]:
@@ -63,12 +82,13 @@ def measure_lines(
     scores = []
     for case in few(line_cases(data)):
         path = _written(folder, case.audio)
-        onset, end, chosen = {}, {}, {}
+        stem = _STEMS.get(case.group)
+        chosen = ours.ask(path=str(path), stem=stem)
+        onset, end = {}, {}
         for tracker in _TRACKERS:
-            stem = _STEMS.get(case.group)
-            answer = ours.ask(path=str(path), tracker=tracker, stem=stem)
-            if tracker is Tracker.AUTO:
-                chosen = answer
+            # The chosen tracker need not run again.
+            is_known = tracker in (Tracker.AUTO, chosen.get("tracker"))
+            answer = chosen if is_known else ours.ask(path=str(path), tracker=tracker, stem=stem)
             figures = judge.ask(
                 do="judge",
                 truth=_folded([[n.start, n.end, n.pitch] for n in case.notes], case),
