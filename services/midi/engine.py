@@ -1,5 +1,6 @@
 """Note posteriors by Basic Pitch's network, and pitch by SwiftF0's, from mono audio."""
 
+from functools import cached_property
 from typing import Protocol
 
 import numpy as np
@@ -9,6 +10,7 @@ from kit.notes.detection import Posteriors
 from kit.notes.partials import HOP
 from kit.worker.engines import EngineContext
 from services.midi.pitch import PitchNetwork
+from services.midi.strokes.engine import DrumEngine
 
 WINDOW = 43844
 """Samples of one window, at `partials.RATE`."""
@@ -62,6 +64,11 @@ class Engine(PosteriorNetwork, PitchNetwork, Protocol):
         ...
 
     @property
+    def drums(self) -> DrumEngine:
+        """The drum network."""
+        ...
+
+    @property
     def pitch_weights(self) -> str:
         """Name and version of the weights of the pitch."""
         ...
@@ -83,6 +90,12 @@ class NoteNetworks:
         self.description = self._network.engine
         self.weights = f"{_WEIGHTS} {_VERSION}"
         self.pitch_weights = f"{_PITCH_WEIGHTS} {_PITCH_VERSION}"
+        self._context = context
+
+    @cached_property
+    def drums(self) -> DrumEngine:
+        """The drum network, loaded by the first job that needs it."""
+        return DrumEngine(self._context)
 
     @property
     def name(self) -> str:
