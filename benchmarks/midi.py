@@ -31,6 +31,7 @@ from benchmarks.environments import (
     write_figures,
 )
 from benchmarks.midi_cases import RATE, Case, cases
+from benchmarks.midi_monophonic import line_figures
 from kit.settings import KitSettings
 from kit.weights.manifest import read_manifest
 from kit.weights.store import open_store
@@ -174,11 +175,11 @@ def time_table(path: Path, ours: Peer, theirs: Peer) -> Iterator[str]:
     )
 
 
-def long_figure(data: Path | None, folder: Path, weights: Path) -> str:
+def long_figure(data: Path | None, folder: Path) -> str:
     """Return a sentence on the memory that an hour takes, in a fresh process each."""
     peaks = []
     for length in (300, LONG_SECONDS):
-        with peer(sys.executable, "-m", "benchmarks.midi_ours", weights) as ours:
+        with peer(sys.executable, "-m", "benchmarks.midi_ours") as ours:
             answer = ours.ask(do="transcribe", path=str(song(data, length, folder)))
             peaks.append((answer["rss_mb"], answer["seconds"], len(answer["notes"])))
     (short, _, _), (hour, seconds, notes) = peaks
@@ -193,27 +194,35 @@ def main(arguments: Sequence[str]) -> None:
     parser = argparse.ArgumentParser(prog="python -m benchmarks.midi", description=__doc__)
     parser.add_argument("--each", action="store_true", help="also print every case")
     parser.add_argument("--no-hour", action="store_true", help="leave the hour of audio out")
+    parser.add_argument("--lines", action="store_true", help="only one note at a time")
     parser.add_argument("--write", action="store_true", help="put the figures into the README")
     args = parser.parse_args(arguments)
     data = test_data()
     manifest = read_manifest(ROOT / "services" / "midi" / "weights.toml")
     store = open_store(KitSettings())
-    weights = store.verified(manifest)["basic-pitch"]
+    store.verified(manifest)
     official = store.folder(manifest.weights[0]) / manifest.weights[0].parts[0].file
     script = ROOT / "benchmarks" / "midi_reference.py"
+    readme = ROOT / "services" / "midi" / "README.md"
     lines: list[str] = []
     with (
         tempfile.TemporaryDirectory() as scratch,
-        peer(sys.executable, "-m", "benchmarks.midi_ours", weights) as ours,
+        peer(sys.executable, "-m", "benchmarks.midi_ours") as ours,
         peer(reference_python("midi"), script, official) as theirs,
     ):
         folder = Path(scratch)
+        one_at_a_time = "\n".join(line_figures(data, folder, ours, theirs, each=args.each))
+        print(one_at_a_time)
+        if args.write:
+            write_figures(readme, one_at_a_time, name="lines")
+        if args.lines:
+            return
         scores = list(measure_notes(data, folder, ours, theirs))
         lines += notes_table(scores)
         lines.append("")
         lines += time_table(song(data, shorter(TIMED_SECONDS), folder), ours, theirs)
         if not (args.no_hour or SMALLEST):
-            lines += ["", long_figure(data, folder, weights)]
+            lines += ["", long_figure(data, folder)]
     if args.each:
         for score in scores:
             print(
@@ -224,7 +233,7 @@ def main(arguments: Sequence[str]) -> None:
     text = "\n".join(lines)
     print(text)
     if args.write:
-        write_figures(ROOT / "services" / "midi" / "README.md", text)
+        write_figures(readme, text)
 
 
 if __name__ == "__main__":

@@ -13,9 +13,13 @@ from pathlib import Path
 from contracts.ids import ItemId, JobId
 from contracts.items import ArtifactKind, ItemKind
 from contracts.jobs import ItemFacts
-from contracts.midi import MidiParams
+from contracts.midi import MidiParams, Tracker
+from contracts.music import Stem
 from contracts.subjects import Subject
 from kit.clock import new_id
+from kit.settings import KitSettings
+from kit.weights.manifest import read_manifest
+from kit.weights.store import open_store
 from kit.worker.engines import EngineContext
 from kit.worker.job import Job, JobInput
 from kit.worker.outcomes import Skipped
@@ -33,24 +37,37 @@ class Quiet:
         """Take note of nothing."""
 
 
-def transcribe(path: Path, engine: Engine) -> dict[str, object]:
-    """Run a whole job on a file and return its notes, and the seconds it took."""
+def transcribe(
+    path: Path, engine: Engine, tracker: Tracker = Tracker.AUTO, stem: Stem | None = None
+) -> dict[str, object]:
+    """Run a whole job on a file and return its notes, the seconds it took, and the tracker."""
     with tempfile.TemporaryDirectory() as scratch:
         item = ItemFacts(id=ItemId(new_id()), kind=ItemKind.RECORDING, name=path.stem)
         subject = Subject.of_item(item.id)
         source = JobInput(
-            path=path, kind=ArtifactKind.CANONICAL, name=path.name, subject=subject, sha256="0" * 64
+            path=path,
+            kind=ArtifactKind.STEM if stem else ArtifactKind.CANONICAL,
+            name=path.name,
+            subject=subject,
+            sha256="0" * 64,
+            stem=stem,
         )
         job = Job(JobId(new_id()), subject, (source,), Path(scratch), Quiet(), item)
         started = time.perf_counter()
         try:
-            handle(MidiParams(), job, engine)
+            result = handle(MidiParams(tracker=tracker), job, engine)
         except Skipped:
-            return {"seconds": time.perf_counter() - started, "notes": []}
+            return {"seconds": time.perf_counter() - started, "notes": [], "reason": "skipped"}
         seconds = time.perf_counter() - started
         file = next(output.path for output in job.outputs if output.name == "notes.json")
         notes = json.loads(file.read_text(encoding="utf-8"))["notes"]
-    return {"seconds": seconds, "notes": [[n["start"], n["end"], n["pitch"]] for n in notes]}
+    return {
+        "seconds": seconds,
+        "notes": [[n["start"], n["end"], n["pitch"]] for n in notes],
+        "tracker": result.tracker,
+        "reason": result.tracker_reason,
+        "simultaneous": result.simultaneous_share,
+    }
 
 
 def peak_mb() -> float:
@@ -61,10 +78,14 @@ def peak_mb() -> float:
 
 def main() -> None:
     """Serve requests from stdin until it ends."""
-    weights = {"basic-pitch": Path(sys.argv[1])}
+    manifest = read_manifest(Path(__file__).parents[1] / "services" / "midi" / "weights.toml")
+    weights = open_store(KitSettings()).verified(manifest)
     engine = load_engine(EngineContext(weights=weights, threads=os.cpu_count() or 1))
     for line in sys.stdin:
-        answer = transcribe(Path(json.loads(line)["path"]), engine)
+        request = json.loads(line)
+        tracker = Tracker(request.get("tracker", Tracker.AUTO))
+        stem = Stem(request["stem"]) if request.get("stem") else None
+        answer = transcribe(Path(request["path"]), engine, tracker, stem)
         answer["rss_mb"] = peak_mb()
         answer["engine"] = engine.description
         print(json.dumps(answer), flush=True)

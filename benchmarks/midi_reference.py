@@ -26,7 +26,7 @@ def transcribe(path, network):
     return {"seconds": seconds, "notes": [[float(e[0]), float(e[1]), int(e[2])] for e in events]}
 
 
-def judge(truth, estimate):
+def judge(truth, estimate, tolerance=0.05):
     """Return F1 of notes by onset (50 ms) and by onset and end (20 %, at least 50 ms)."""
     from mir_eval.transcription import precision_recall_f1_overlap
 
@@ -38,8 +38,10 @@ def judge(truth, estimate):
         return times, 440 * 2 ** ((np.array([pitch for *_, pitch in notes]) - 69) / 12)
 
     pair = (*arrays(truth), *arrays(estimate))
-    precision, recall, onset, _ = precision_recall_f1_overlap(*pair, offset_ratio=None)
-    _, _, end, _ = precision_recall_f1_overlap(*pair, offset_ratio=0.2)
+    precision, recall, onset, _ = precision_recall_f1_overlap(
+        *pair, onset_tolerance=tolerance, offset_ratio=None
+    )
+    _, _, end, _ = precision_recall_f1_overlap(*pair, onset_tolerance=tolerance, offset_ratio=0.2)
     return {"onset": onset, "end": end, "precision": precision, "recall": recall}
 
 
@@ -62,7 +64,7 @@ def main():
         if request["do"] == "transcribe":
             answer = transcribe(request["path"], network)
         else:
-            answer = judge(request["truth"], request["estimate"])
+            answer = judge(request["truth"], request["estimate"], request.get("tolerance", 0.05))
         answer["rss_mb"] = peak_mb()
         print(json.dumps(answer), flush=True)
 

@@ -13,6 +13,33 @@ Program = Annotated[int, Field(ge=0, le=127)]
 """A General MIDI program, counted from 0: 0 is a grand piano, 33 a fingered bass."""
 
 
+class Tracker(StrEnum):
+    """How the notes of a recording are tracked."""
+
+    AUTO = "auto"
+    """Chosen by the stem and by what is heard."""
+    MONOPHONIC = "monophonic"
+    """One note at a time: for a voice, a bass, a solo instrument."""
+    POLYPHONIC = "polyphonic"
+    """Any number of notes at a time."""
+
+
+class TrackerReason(StrEnum):
+    """Why a tracker was used."""
+
+    REQUESTED = "requested"
+    """The parameter `tracker` names it."""
+    SIMULTANEOUS_NOTES = "simultaneous_notes"
+    """Polyphonic: several notes sound at once."""
+    MONOPHONIC_STEM = "monophonic_stem"
+    """Monophonic: a vocal or bass stem in which one note sounds at a time."""
+    UNSTEADY_PITCH = "unsteady_pitch"
+    """Monophonic: one note sounds at a time, and its pitch moves as a voice does."""
+    STEADY_PITCH = "steady_pitch"
+    """Polyphonic: one note sounds at a time, at steady pitches, which this tracker separates
+    better."""
+
+
 class DrumMethod(StrEnum):
     """How to detect drums."""
 
@@ -25,6 +52,8 @@ class DrumMethod(StrEnum):
 class MidiParams(StrictModel):
     """How to detect notes, and which of them to write."""
 
+    tracker: Tracker = Tracker.AUTO
+    """How to track the notes of a recording; has no effect on drums and songs."""
     onset_threshold: Annotated[float, Field(ge=0.1, le=0.95, allow_inf_nan=False)] = 0.55
     """Minimum onset confidence; lower values detect more notes, and more wrong ones."""
     frame_threshold: Annotated[float, Field(ge=0.05, le=0.95, allow_inf_nan=False)] = 0.3
@@ -36,7 +65,7 @@ class MidiParams(StrictModel):
     maximum_frequency: Hertz | None = None
     """Higher notes are dropped."""
     melodia_trick: bool = True
-    """Also detect long, clear notes that have no onset."""
+    """Also detect long, clear notes that have no onset; the monophonic tracker always does."""
     pitch_bends: bool = True
     """Write vibrato and slides as pitch bends; simultaneous notes then use separate channels."""
     drum_method: DrumMethod = DrumMethod.NETWORK
@@ -135,6 +164,12 @@ class MidiResult(Message):
     """Songs only: the tracks of the file."""
     tuning_cents: Annotated[float, Field(ge=-50, le=50, allow_inf_nan=False)] = 0.0
     """Deviation of the detected tuning from A at 440 Hz."""
+    tracker: Literal[Tracker.MONOPHONIC, Tracker.POLYPHONIC] | None = None
+    """The tracker that wrote the notes; null for drums and songs."""
+    tracker_reason: TrackerReason | None = None
+    simultaneous_share: Confidence | None = None
+    """Share of the sounding time in which several notes sound at once; null if the monophonic
+    tracker was not tried."""
     remark: str = ""
     """A caveat about the notes, as text for a person; empty if there is none."""
     engine: str = ""

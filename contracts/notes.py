@@ -1,11 +1,11 @@
 """Notes read again from stored posteriors, with other thresholds."""
 
-from typing import Annotated
+from typing import Annotated, Literal
 
 from pydantic import Field
 
 from contracts.base import Message
-from contracts.midi import Note
+from contracts.midi import Note, Tracker
 from contracts.music import Seconds, Stem
 
 MIN_NOTE_THRESHOLD, MAX_NOTE_THRESHOLD = 0.2, 0.95
@@ -20,7 +20,11 @@ ShortestNote = Annotated[float, Field(ge=10, le=2000, allow_inf_nan=False)]
 
 
 class NoteThresholds(Message):
-    """The thresholds of note detection."""
+    """The thresholds of note detection.
+
+    The monophonic tracker uses them too, with its pitch curve: `onset` is the confidence from which
+    an onset divides notes, and `note` the confidence from which a pitch has support.
+    """
 
     onset: float
     """Minimum confidence of an onset; `onset_threshold` of `midi`."""
@@ -34,6 +38,8 @@ class DecodedNotes(Message):
     """Notes of an item or of one of its stems, at the thresholds of a request."""
 
     stem: Stem | None = None
+    tracker: Literal[Tracker.MONOPHONIC, Tracker.POLYPHONIC] = Tracker.POLYPHONIC
+    """The tracker that wrote the item's notes, and reads these."""
     thresholds: NoteThresholds
     """Those that made these notes."""
     machine: NoteThresholds

@@ -3,13 +3,17 @@
 The file holds what `find_notes` reads: posteriors in steps of 1/255, and the power spectrum in
 steps of 1 dB up to 6.4 kHz. Values that no note can depend on are 0, so that they take no space:
 frames and pitches far from any posterior of at least `MIN_THRESHOLD`. Chunks of frames, each
-compressed by zlib, are followed by a header as JSON, its length and a magic number.
+compressed by zlib, are followed by the pitch curve, if the monophonic tracker was tried, and by a
+header as JSON, its length and a magic number.
 """
 
+import mmap
 import struct
 import zlib
-from dataclasses import dataclass, field
-from functools import cache
+from collections import deque
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field, replace
+from functools import cache, partial
 from typing import BinaryIO, Literal
 
 import numpy as np
@@ -17,9 +21,12 @@ from numpy.typing import NDArray
 from pydantic import ValidationError
 
 from contracts.base import Message
+from contracts.midi import Tracker
 from kit.arrays import F32
+from kit.notes import monophonic
 from kit.notes.assembly import NoteAssembler, NoteEvent
 from kit.notes.detection import BINS_PER_SEMITONE, LOWEST, PITCHES, Options, Posteriors
+from kit.notes.monophonic import LineNote, PitchCurve
 from kit.notes.notation import retuned
 from kit.notes.partials import FRAME, bins_read
 
@@ -45,6 +52,15 @@ _FLOOR_DB = -70.0
 _COLUMNS = (PITCHES, PITCHES, PITCHES * BINS_PER_SEMITONE, _SPECTRUM_BINS)
 _WIDTH = sum(_COLUMNS)
 _FULL_BINS = 1025
+# The pitch curve: pitch in 1/256 semitones (two bytes), confidence, level in half decibels.
+_CURVE_COLUMNS, _PITCH_STEPS, _LEVEL_DB, _LOWEST_LEVEL = 4, 256, 0.5, -127.0
+_LINE_FRAMES = 5168
+"""Frames in which notes of a monophonic source are searched at once: 60 s."""
+_LINE_MARGIN = 689
+"""Frames after a requested range that are searched too, for the ends of its notes: 8 s."""
+_RECENT_CHUNKS = 4
+_SURE = 0.5
+_LOUDNESS_FRAMES = 12
 
 _Bytes = NDArray[np.uint8]
 _Mask = NDArray[np.bool_]
@@ -73,6 +89,11 @@ class StoredOptions(Message):
     """Seconds of the retuned recording."""
     median_level: float
     """Median level of the notes in dB, which has the velocity 80."""
+    tracker: Literal[Tracker.MONOPHONIC, Tracker.POLYPHONIC] = Tracker.POLYPHONIC
+    line_tuning: float = 0.0
+    """Semitones by which a monophonic source is sharp after the retuning."""
+    curve_bytes: int = 0
+    """Size of the pitch curve before the header."""
 
 
 class PosteriorsWriter:
@@ -80,6 +101,7 @@ class PosteriorsWriter:
 
     def __init__(self, file: BinaryIO) -> None:
         self._file = file
+        self._end: int | None = None
 
     def add(self, posteriors: Posteriors, spectrum: F32) -> None:
         """Write the next frames: posteriors and the [frames, bins] of `partials.power`."""
@@ -92,10 +114,19 @@ class PosteriorsWriter:
             data = zlib.compress(rows.tobytes(), 6)
             self._file.write(struct.pack("<II", last - first, len(data)) + data)
 
-    def finish(self, options: StoredOptions) -> None:
-        """Write the header, which ends the file."""
-        header = options.model_dump_json().encode()
-        self._file.write(header + struct.pack("<I", len(header)) + _MAGIC)
+    def finish(self, options: StoredOptions, curve: PitchCurve | None = None) -> None:
+        """Write the pitch curve, if any, and the header, which end the file.
+
+        Another call replaces both.
+        """
+        if self._end is None:
+            self._end = self._file.tell()
+        self._file.seek(self._end)
+        self._file.truncate()
+        packed = b"" if curve is None else _packed(curve)
+        header = options.model_copy(update={"curve_bytes": len(packed)}).model_dump_json().encode()
+        self._file.write(packed + header + struct.pack("<I", len(header)) + _MAGIC)
+        self._file.flush()
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,7 +146,7 @@ class StoredPosteriors:
         The bytes are not a whole file.
     """
 
-    def __init__(self, data: bytes) -> None:
+    def __init__(self, data: bytes | mmap.mmap) -> None:
         self._data = data
         if len(data) < 8 or data[-4:] != _MAGIC:
             raise DamagedPosteriors("it does not end like a file of posteriors")
@@ -127,6 +158,11 @@ class StoredPosteriors:
             self.options = StoredOptions.model_validate_json(data[end:-8])
         except ValidationError as error:
             raise DamagedPosteriors(f"its header is invalid: {error}") from error
+        end -= self.options.curve_bytes
+        if end < 0:
+            raise DamagedPosteriors("its pitch curve is longer than the file")
+        self._curve_at = end
+        self._recent: deque[tuple[_Chunk, Posteriors, _Bytes]] = deque(maxlen=_RECENT_CHUNKS)
         self._chunks: list[_Chunk] = []
         at = first = 0
         while at < end:
@@ -159,26 +195,25 @@ class StoredPosteriors:
         second of music, so callers run it in a thread.
         """
         stored = self.options
+        options = Options(
+            onset_threshold=max(onset_threshold, MIN_THRESHOLD),
+            frame_threshold=max(frame_threshold, MIN_THRESHOLD),
+            minimum_frames=max(1, round(minimum_note_ms / 1000 / FRAME)),
+            lowest=stored.lowest,
+            highest=stored.highest,
+            legato=stored.legato,
+        )
         step = FRAME * stored.factor
         stop = self.seconds if end is None else min(end, self.seconds)
+        if stored.tracker is Tracker.MONOPHONIC:
+            return self._decode_line(options, start=start, end=stop)
         first = max(0, int((start - _MARGIN_SECONDS) / step))
         last = min(self.frames, int((stop + _MARGIN_SECONDS) / step) + 1)
         chunks = [c for c in self._chunks if c.first < last and c.first + c.frames > first]
         if not chunks:
             return []
         spectra = _SpectrumBuffer()
-        assembler = NoteAssembler(
-            Options(
-                onset_threshold=max(onset_threshold, MIN_THRESHOLD),
-                frame_threshold=max(frame_threshold, MIN_THRESHOLD),
-                minimum_frames=max(1, round(minimum_note_ms / 1000 / FRAME)),
-                lowest=stored.lowest,
-                highest=stored.highest,
-                legato=stored.legato,
-            ),
-            spectra.read,
-            follow_bends=stored.pitch_bends,
-        )
+        assembler = NoteAssembler(options, spectra.read, follow_bends=stored.pitch_bends)
         notes: list[NoteEvent] = []
         for chunk in chunks:
             low, high = max(0, first - chunk.first), min(chunk.frames, last - chunk.first)
@@ -204,6 +239,138 @@ class StoredPosteriors:
         shortest = minimum_note_ms / 1000 if is_raised else 0.0
         inside = (n for n in whole if start <= n.start < stop and n.end - n.start > shortest)
         return sorted(inside, key=lambda note: (note.start, note.pitch))
+
+    def line(
+        self, options: Options, *, first: int = 0, until: int | None = None
+    ) -> Iterator[LineNote]:
+        """Yield the notes of a monophonic source in order of time, a minute of frames at a time.
+
+        Parameters
+        ----------
+        options
+            See `find_line`; its pitches are not restricted.
+        first, until
+            Notes are searched from frame `first` on, up to the first one that begins at `until`.
+
+        Raises
+        ------
+        DamagedPosteriors
+            The file has no pitch curve, or is damaged.
+        """
+        curve = self.curve()
+        until = self.frames if until is None else min(until, self.frames)
+        while first < until:
+            last = min(first + _LINE_FRAMES, until + _LINE_MARGIN, self.frames)
+            onset, note = self._posteriors(first, last)
+            begin = first
+            notes = monophonic.find_line(
+                curve.cut(begin, last), onset, note, partial(self._spectrum, begin), options
+            )
+            # The last note may go on after these frames: it is searched again from its start.
+            is_open = last < self.frames and len(notes) > 1
+            for line_note in notes[:-1] if is_open else notes:
+                yield replace(line_note, start=begin + line_note.start, end=begin + line_note.end)
+            first = begin + notes[-1].start if is_open else last
+
+    def line_events(
+        self, notes: Iterable[LineNote], options: Options, *, line_tuning: float
+    ) -> list[NoteEvent]:
+        """Convert the notes of a monophonic source; those outside the range of pitches are dropped.
+
+        Parameters
+        ----------
+        notes
+            See `line`.
+        options
+            The range of pitches.
+        line_tuning
+            See `StoredOptions`.
+        """
+        curve = self.curve()
+        events = (self._event(note, curve, round(note.pitch - line_tuning)) for note in notes)
+        return [
+            retuned(event, self.options.tuning, self.options.factor)
+            for event in events
+            if options.lowest <= event.pitch <= options.highest
+        ]
+
+    def _decode_line(self, options: Options, *, start: float, end: float) -> list[NoteEvent]:
+        step = FRAME * self.options.factor
+        first = max(0, int((start - _MARGIN_SECONDS) / step))
+        notes = self.line(options, first=first, until=int(end / step) + 1)
+        events = self.line_events(notes, options, line_tuning=self.options.line_tuning)
+        return [event for event in events if start <= event.start < end]
+
+    def _event(self, note: LineNote, curve: PitchCurve, pitch: int) -> NoteEvent:
+        bends = np.zeros(0, np.float32)
+        part = curve.cut(note.start, note.end)
+        if self.options.pitch_bends:
+            sure = np.flatnonzero(part.confidence >= _SURE)
+            pitches = part.pitch[sure] if len(sure) else np.full(1, note.pitch, np.float32)
+            at = sure if len(sure) else np.zeros(1, np.int64)
+            bends = np.clip(np.interp(np.arange(len(part)), at, pitches) - pitch, -2, 2)
+        return NoteEvent(
+            note.start * FRAME,
+            min(note.end * FRAME, self.options.duration),
+            pitch,
+            note.confidence,
+            float(part.level[:_LOUDNESS_FRAMES].max()),
+            bends.astype(np.float32),
+        )
+
+    def curve(self) -> PitchCurve:
+        """Return the pitch curve of all frames.
+
+        Raises
+        ------
+        DamagedPosteriors
+            The file has none, or it is damaged.
+        """
+        at = self._curve_at
+        inflate = zlib.decompressobj()
+        needed = self.frames * _CURVE_COLUMNS
+        try:
+            data = inflate.decompress(self._data[at : at + self.options.curve_bytes], needed)
+        except zlib.error as error:
+            raise DamagedPosteriors(f"its pitch curve cannot be decompressed: {error}") from error
+        if not needed or len(data) != needed:
+            raise DamagedPosteriors("its pitch curve is missing or cut short")
+        rows = np.frombuffer(data, np.uint8).reshape(_CURVE_COLUMNS, self.frames)
+        high, low, confidence, level = rows.astype(np.float32)
+        return PitchCurve(
+            ((high * 256 + low) / _PITCH_STEPS).astype(np.float32),
+            (confidence / _STEPS).astype(np.float32),
+            (level * _LEVEL_DB + _LOWEST_LEVEL).astype(np.float32),
+        )
+
+    def _posteriors(self, first: int, last: int) -> tuple[F32, F32]:
+        """Return the onset and note posteriors of frames."""
+        parts = [
+            posteriors.cut(max(0, first - chunk.first), min(chunk.frames, last - chunk.first))
+            for chunk, posteriors, _ in self._between(first, last)
+        ]
+        onset = np.concatenate([part.onset for part in parts])
+        return onset, np.concatenate([part.note for part in parts])
+
+    def _spectrum(self, begin: int, first: int, last: int) -> F32:
+        """Return the power spectrum of frames, counted from `begin`."""
+        first, last = begin + first, begin + last
+        rows = [
+            spectrum[max(0, first - chunk.first) : min(chunk.frames, last - chunk.first)]
+            for chunk, _, spectrum in self._between(first, last)
+        ]
+        spectrum: F32 = _power_table()[np.concatenate(rows)]
+        return spectrum
+
+    def _between(self, first: int, last: int) -> Iterator[tuple[_Chunk, Posteriors, _Bytes]]:
+        """Yield the chunks that overlap a range of frames."""
+        for chunk in self._chunks:
+            if chunk.first < last and chunk.first + chunk.frames > first:
+                kept = next((read for read in self._recent if read[0] is chunk), None)
+                if kept is None:
+                    kept = (chunk, *self._read(chunk))
+                    self._recent.append(kept)
+                yield kept
 
     def _read(self, chunk: _Chunk) -> tuple[Posteriors, _Bytes]:
         needed = chunk.frames * _WIDTH
@@ -290,3 +457,11 @@ def _bin_mask() -> F32:
     for row in range(PITCHES):
         mask[row, sorted(bins_read(row + LOWEST))] = 1
     return mask
+
+
+def _packed(curve: PitchCurve) -> bytes:
+    """Compress a pitch curve, column by column."""
+    pitch = np.clip(np.round(curve.pitch * _PITCH_STEPS), 0, 65_535).astype(np.uint16)
+    level = np.clip(np.round((curve.level - _LOWEST_LEVEL) / _LEVEL_DB), 0, 255)
+    columns = [pitch >> 8, pitch & 255, _steps(curve.confidence), level]
+    return zlib.compress(b"".join(column.astype(np.uint8).tobytes() for column in columns), 6)

@@ -1,4 +1,4 @@
-"""Pitch posteriors from mono audio, by Basic Pitch's network."""
+"""Note posteriors by Basic Pitch's network, and pitch by SwiftF0's, from mono audio."""
 
 from functools import cached_property
 from typing import Protocol
@@ -9,6 +9,7 @@ from kit.arrays import F32
 from kit.notes.detection import Posteriors
 from kit.notes.partials import HOP
 from kit.worker.engines import EngineContext
+from services.midi.pitch import PitchNetwork
 from services.midi.strokes.engine import DrumEngine
 
 WINDOW = 43844
@@ -26,25 +27,12 @@ EDGE = EDGE_FRAMES * HOP
 
 _WEIGHTS = "basic-pitch"
 _VERSION = "icassp-2022"
+_PITCH_WEIGHTS = "swift-f0"
+_PITCH_VERSION = "0.3.0"
 
 
-class Engine(Protocol):
+class PosteriorNetwork(Protocol):
     """Computes posteriors of overlapping windows."""
-
-    @property
-    def description(self) -> str:
-        """The runtime that runs the network."""
-        ...
-
-    @property
-    def weights(self) -> str:
-        """Name and version of the weights."""
-        ...
-
-    @property
-    def drums(self) -> DrumEngine:
-        """The drum network."""
-        ...
 
     def run(self, windows: F32) -> Posteriors:
         """Return the posteriors of consecutive windows, concatenated.
@@ -62,8 +50,32 @@ class Engine(Protocol):
         ...
 
 
-class BasicPitch:
-    """The network of Bittner et al. (2022), with the weights that its authors published."""
+class Engine(PosteriorNetwork, PitchNetwork, Protocol):
+    """Computes posteriors, and the pitch of a monophonic source."""
+
+    @property
+    def description(self) -> str:
+        """The runtime that runs the networks."""
+        ...
+
+    @property
+    def weights(self) -> str:
+        """Name and version of the weights of the posteriors."""
+        ...
+
+    @property
+    def drums(self) -> DrumEngine:
+        """The drum network."""
+        ...
+
+    @property
+    def pitch_weights(self) -> str:
+        """Name and version of the weights of the pitch."""
+        ...
+
+
+class NoteNetworks:
+    """The networks of Bittner et al. (2022) and Nieradzik (2025), with their authors' weights."""
 
     def __init__(self, context: EngineContext) -> None:
         from kit.inference.opening import open_network
@@ -73,8 +85,11 @@ class BasicPitch:
             device="cuda" if context.device == "cuda" else "cpu",
             threads=context.threads,
         )
+        # So small that a GPU would only wait.
+        self._pitch = open_network(context.weights[_PITCH_WEIGHTS], threads=context.threads)
         self.description = self._network.engine
         self.weights = f"{_WEIGHTS} {_VERSION}"
+        self.pitch_weights = f"{_PITCH_WEIGHTS} {_PITCH_VERSION}"
         self._context = context
 
     @cached_property
@@ -100,7 +115,12 @@ class BasicPitch:
         )
         return Posteriors(onset, note, contour)
 
+    def track(self, window: F32) -> tuple[F32, F32]:
+        """Return the pitch in Hz and its confidence, 0 to 1, of `WINDOW_FRAMES` frames."""
+        outputs = self._pitch.run({"audio": window[None]})
+        return outputs["pitch"][0], outputs["confidence"][0]
+
 
 def load_engine(context: EngineContext) -> Engine:
-    """Load the network on the context's device."""
-    return BasicPitch(context)
+    """Load the networks; that of the posteriors on the context's device."""
+    return NoteNetworks(context)

@@ -9,27 +9,20 @@ import numpy as np
 from pydantic import BaseModel, ValidationError
 
 from contracts.analysis import Analysis
-from contracts.items import ArtifactKind, AudioFacts
-from contracts.midi import DrumMethod, MidiMode, MidiParams, MidiResult, Notes, Track
+from contracts.items import ArtifactKind
+from contracts.midi import DrumMethod, MidiMode, MidiParams, MidiResult, Notes, Track, Tracker
 from contracts.music import Stem
 from contracts.slicing import Slices
 from contracts.tagging import Tags
-from kit.audio.decode import read_blocks
-from kit.audio.downmix import downmix
-from kit.audio.mono_reader import MonoReader
 from kit.notes.assembly import NoteEvent
-from kit.notes.detection import LOWEST, PITCHES, Options, note_of
-from kit.notes.notation import median_level, retuned
-from kit.notes.partials import FRAME, RATE
-from kit.notes.stored import PosteriorsWriter, StoredOptions
+from kit.notes.partials import FRAME
 from kit.signal.tempo_grid import DEFAULT_TEMPO, even, grid_of
-from kit.signal.tuning import TUNED_BY_SECONDS, find_tuning
 from kit.worker.intake import Silent, find_mix, open_input, reject_unreadable
 from kit.worker.job import Job, JobInput
 from kit.worker.outcomes import Rejected, Skipped
 from services.midi import drums, layers, song, writers
 from services.midi.engine import Engine
-from services.midi.streaming import NoteTranscriber
+from services.midi.recording import transcribe
 from services.midi.strokes import notes as detection
 from services.midi.writers import MidiTrack, Played
 
@@ -47,8 +40,6 @@ _MIXTURE = (
     "The slices do not come from a drum stem: where they contain other instruments, most of these "
     "drum notes are wrong. Use slices of a drum stem."
 )
-_DETUNED, _AGREEMENT = 0.35, 0.4
-"""Minimum deviation from A = 440 Hz in semitones, and minimum agreement, to correct the tuning."""
 _POSTERIORS = "posteriors.bin"
 # The remaining progress is for writing the files.
 _LISTENING = 0.97
@@ -96,40 +87,19 @@ def _recording(
 ) -> MidiResult:
     """Transcribe the pitches of a recording."""
     facts = open_input(source, mix, min_seconds=SHORTEST)
-    tuning = _tuning(source.path, facts)
-    # Resampling as if played slower moves a sharp recording to the network's own pitches.
-    rate = round(RATE * 2 ** (tuning / 12))
-    reader = MonoReader(
-        source.path, rate, on_progress=lambda part: job.progress(_LISTENING * part, "transcribing")
-    )
-    options = options_of(params)
     path = job.scratch / _POSTERIORS
-    with path.open("wb") as file:
-        writer = PosteriorsWriter(file)
-        transcriber = NoteTranscriber(
-            engine, options, follow_bends=params.pitch_bends, on_frames=writer.add
-        )
-        detected = [note for block in reader.blocks() for note in transcriber.feed(block)]
-        detected += transcriber.finish()
-        writer.finish(
-            StoredOptions(
-                onset_threshold=params.onset_threshold,
-                frame_threshold=params.frame_threshold,
-                minimum_note_ms=params.minimum_note_ms,
-                lowest=options.lowest,
-                highest=options.highest,
-                legato=options.legato,
-                pitch_bends=params.pitch_bends,
-                tuning=tuning,
-                factor=RATE / rate,
-                duration=facts.duration * rate / RATE,
-                median_level=median_level(detected),
-            )
-        )
-    notes = [retuned(note, tuning, RATE / rate) for note in detected]
-    if reader.peak < SILENCE:
+    transcription = transcribe(
+        params,
+        source.path,
+        facts,
+        engine,
+        stem=source.stem,
+        posteriors=path,
+        on_progress=lambda part: job.progress(_LISTENING * part, "transcribing"),
+    )
+    if transcription.peak < SILENCE:
         raise Silent
-    if not notes:
+    if not transcription.notes:
         raise Skipped(
             "no_notes",
             "No notes were detected. Lower `onset_threshold` to detect softer ones, or separate "
@@ -146,30 +116,21 @@ def _recording(
     program = params.program
     if program is None:
         program = _PROGRAMS.get(source.stem, _PIANO) if source.stem else _PIANO
-    played = writers.play(notes, pitch_bends=params.pitch_bends)
+    played = writers.play(transcription.notes, pitch_bends=params.pitch_bends)
     _write(job, MidiTrack("Notes", played, program), source.stem, program)
+    is_line = transcription.choice.tracker is Tracker.MONOPHONIC
     return _result(job, MidiMode.NOTES, played).model_copy(
         update={
             "duration": facts.duration,
-            "tuning_cents": round(100 * tuning, 1),
+            "tuning_cents": round(float(np.clip(100 * transcription.tuning, -50, 50)), 1),
             "program": program,
+            "tracker": transcription.choice.tracker,
+            "tracker_reason": transcription.choice.reason,
+            "simultaneous_share": transcription.simultaneous,
             "engine": engine.description,
-            "weights": engine.weights,
+            "weights": f"{engine.weights}, {engine.pitch_weights}" if is_line else engine.weights,
         }
     )
-
-
-def _tuning(path: Path, facts: AudioFacts) -> float:
-    """Estimate the deviation from A = 440 Hz in semitones; 0 if it is small or uncertain.
-
-    Halfway between two pitches a network detects both, so such recordings are retuned.
-    """
-    rate = facts.sample_rate
-    opening = read_blocks(path, stop=min(facts.samples, round(TUNED_BY_SECONDS * rate)))
-    tuning = find_tuning(downmix(opening, rate), rate)
-    if tuning.agreement < _AGREEMENT or abs(tuning.semitones) < _DETUNED:
-        return 0.0
-    return tuning.semitones
 
 
 def _detected_drums(
@@ -320,21 +281,6 @@ def _result(job: Job, mode: MidiMode, played: Sequence[Played]) -> MidiResult:
         tempo_known=job.item.bpm is not None,
         program=None,
         mean_confidence=float(np.clip(np.mean([note.confidence for note in notes]), 0, 1)),
-    )
-
-
-def options_of(params: MidiParams) -> Options:
-    """Convert parameters to options in frames and pitches."""
-    low, high = params.minimum_frequency, params.maximum_frequency
-    highest = LOWEST + PITCHES - 1
-    # A pitch is in range if its frequency is, within a cent.
-    return Options(
-        onset_threshold=params.onset_threshold,
-        frame_threshold=params.frame_threshold,
-        minimum_frames=max(1, round(params.minimum_note_ms / 1000 / FRAME)),
-        lowest=LOWEST if low is None else max(LOWEST, int(np.ceil(note_of(low) - 0.01))),
-        highest=highest if high is None else min(highest, int(np.floor(note_of(high) + 0.01))),
-        legato=params.melodia_trick,
     )
 
 

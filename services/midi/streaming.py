@@ -10,7 +10,7 @@ from kit.notes import partials
 from kit.notes.assembly import STRETCH, NoteAssembler, NoteEvent
 from kit.notes.detection import Options, Posteriors
 from kit.notes.partials import HOP, RATE
-from services.midi.engine import BATCH, EDGE, STEP, WINDOW, Engine
+from services.midi.engine import BATCH, EDGE, STEP, WINDOW, PosteriorNetwork
 
 
 @dataclass(slots=True)
@@ -32,7 +32,7 @@ class NoteTranscriber:
         frames.
     """
 
-    engine: Engine
+    engine: PosteriorNetwork
     options: Options
     follow_bends: bool = True
     stretch: int = STRETCH

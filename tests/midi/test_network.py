@@ -22,7 +22,8 @@ OFFICIAL = {"contour": 0, "note": 1, "onset": 2}
 
 @pytest.fixture(scope="module")
 def official(weights: dict[str, Path]) -> Path:
-    (entry,) = read_manifest(ROOT / "services" / "midi" / "weights.toml").weights
+    entries = read_manifest(ROOT / "services" / "midi" / "weights.toml").weights
+    entry = next(entry for entry in entries if entry.name == "basic-pitch")
     return open_store(KitSettings()).folder(entry) / "nmp.onnx"
 
 

@@ -6,8 +6,10 @@ import struct
 import numpy as np
 import pytest
 
+from contracts.midi import Tracker
 from kit.notes.assembly import NoteAssembler, NoteEvent
 from kit.notes.detection import LOWEST, Options, Posteriors
+from kit.notes.monophonic import PitchCurve
 from kit.notes.notation import median_level, to_note
 from kit.notes.partials import FRAME
 from kit.notes.stored import DamagedPosteriors, PosteriorsWriter, StoredOptions, StoredPosteriors
@@ -68,6 +70,38 @@ def written(seconds: float, **changes: float) -> tuple[bytes, list[NoteEvent]]:
     )
     writer.finish(options)
     return buffer.getvalue(), notes
+
+
+def line_file(seconds: float) -> bytes:
+    """Return a file of the monophonic tracker: a scale of a note a second, each 0.6 s long."""
+    frames = round(seconds / FRAME)
+    at = np.arange(frames) * FRAME
+    degree = np.minimum(at.astype(np.int64), 8)
+    pitch = np.array([60, 62, 64, 65, 67, 69, 71, 72, 74])[degree]
+    sounds = (at % 1 > 0.2) & (at % 1 < 0.8) & (at < 9)
+    note = np.full((frames, 88), 0.1, np.float32)
+    note[np.flatnonzero(sounds), pitch[sounds] - LOWEST] = 0.8
+    posteriors = Posteriors(
+        np.full((frames, 88), 0.1, np.float32), note, np.full((frames, 264), 0.1, np.float32)
+    )
+    curve = PitchCurve(
+        (pitch + 0.2).astype(np.float32),
+        np.where(sounds, 0.95, 0.02).astype(np.float32),
+        np.where(sounds, -20.0, -70.0).astype(np.float32),
+    )
+    buffer = io.BytesIO()
+    writer = PosteriorsWriter(buffer)
+    for first in range(0, frames, 700):
+        part = posteriors.cut(first, min(first + 700, frames))
+        writer.add(part, np.full((len(part), SPECTRUM_BINS), 1e-6, np.float32))
+    options = StoredOptions(
+        **MACHINE, lowest=21, highest=108, legato=True, pitch_bends=True, tuning=0.0, factor=1.0,
+        duration=seconds, median_level=-20.0, line_tuning=0.2,
+    )  # fmt: skip
+    writer.finish(options, curve)
+    # The second header replaces the first.
+    writer.finish(options.model_copy(update={"tracker": Tracker.MONOPHONIC}), curve)
+    return buffer.getvalue()
 
 
 def spans(notes: list[NoteEvent]) -> list[tuple[float, float, int]]:
@@ -140,3 +174,26 @@ def test_a_damaged_file_is_refused() -> None:
     for damaged in broken:
         with pytest.raises(DamagedPosteriors):
             StoredPosteriors(damaged).decode(**MACHINE)
+
+
+def test_notes_of_the_monophonic_tracker_are_read_from_its_curve() -> None:
+    stored = StoredPosteriors(line_file(80.0))
+    notes = stored.decode(**MACHINE)
+    assert [note.pitch for note in notes] == [60, 62, 64, 65, 67, 69, 71, 72, 74]
+    assert [note.start for note in notes] == pytest.approx(np.arange(9) + 0.2, abs=0.03)
+    assert [note.end for note in notes] == pytest.approx(np.arange(9) + 0.8, abs=0.03)
+    assert float(notes[3].bends.mean()) == pytest.approx(0.2, abs=0.02)
+    assert to_note(notes[3], median=-20.0).velocity == 80
+    assert stored.decode(**{**MACHINE, "minimum_note_ms": 700}) == []
+
+
+def test_a_damaged_pitch_curve_is_refused() -> None:
+    data = line_file(5.0)
+    size = StoredPosteriors(data).options.curve_bytes
+    head = data.index(b'{"version"')
+    broken = data[: head - size] + bytes(size) + data[head:]
+    with pytest.raises(DamagedPosteriors, match="pitch curve"):
+        StoredPosteriors(broken).decode(**MACHINE)
+    missing = data[: head - size] + data[head:]
+    with pytest.raises(DamagedPosteriors):
+        StoredPosteriors(missing).decode(**MACHINE)

@@ -139,6 +139,7 @@ def decode_notes(
         )
     return DecodedNotes(
         stem=stem,
+        tracker=options.tracker,
         thresholds=thresholds,
         machine=machine,
         start=min(start, stop),

@@ -8,7 +8,7 @@ from contracts.midi import MidiMode, MidiResult
 from contracts.music import Stem
 from tests.library.catalogue import UNKNOWN, Catalogue, User, WorkerFile
 from tests.library.collections.crate import refused
-from tests.midi.test_stored import written
+from tests.midi.test_stored import line_file, written
 
 RESULT = MidiResult(
     mode=MidiMode.NOTES, notes=9, lowest=40, highest=70, polyphony=1, duration=10.0, tempo=120.0,
@@ -38,6 +38,7 @@ async def test_lower_thresholds_find_more_notes(catalogue: Catalogue) -> None:
     await transcribe(catalogue, user, item, data=written(10.0)[0])
     machine = await user.get(f"/items/{item}/notes")
     assert machine["thresholds"] == machine["machine"]
+    assert machine["tracker"] == "polyphonic"
     assert machine["machine"] == {"onset": 0.55, "note": 0.3, "shortest": 58.0}
     more = await user.get(f"/items/{item}/notes", onset=0.3, shortest=20, stem="bass")
     assert more["stem"] == "bass"
@@ -48,6 +49,19 @@ async def test_lower_thresholds_find_more_notes(catalogue: Catalogue) -> None:
         f"/v1/items/{item}/corrections/notes-bass", json={"value": more["notes"]}
     )
     assert kept.status_code == 200, kept.text
+    part = await user.get(f"/items/{item}/notes", start=2, end=5)
+    assert part["notes"] == [n for n in machine["notes"] if 2 <= n["start"] < 5]
+
+
+async def test_the_monophonic_tracker_is_named_and_uses_thresholds(catalogue: Catalogue) -> None:
+    user = catalogue.user()
+    item = await user.track()
+    await transcribe(catalogue, user, item, data=line_file(10.0))
+    machine = await user.get(f"/items/{item}/notes")
+    assert machine["tracker"] == "monophonic"
+    assert [note["pitch"] for note in machine["notes"]] == [60, 62, 64, 65, 67, 69, 71, 72, 74]
+    longer = await user.get(f"/items/{item}/notes", shortest=2000)
+    assert longer["notes"] == []
     part = await user.get(f"/items/{item}/notes", start=2, end=5)
     assert part["notes"] == [n for n in machine["notes"] if 2 <= n["start"] < 5]
 

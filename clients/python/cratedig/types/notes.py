@@ -28,10 +28,12 @@ class NoteThresholds(Answer):
 class DecodedNotes(Answer):
     """Notes at `thresholds`; those of the item's `notes.json` were made at `machine`.
 
-    `bends` of a note are `bend_interval` seconds apart.
+    `tracker` is `monophonic` or `polyphonic`: the one that wrote the item's notes. `bends` of a
+    note are `bend_interval` seconds apart.
     """
 
     stem: Stem | None = None
+    tracker: str = "polyphonic"
     thresholds: NoteThresholds
     machine: NoteThresholds
     start: float

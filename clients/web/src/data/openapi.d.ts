@@ -3368,6 +3368,13 @@ export interface components {
             stem?: components["schemas"]["Stem"] | null;
             /** @description Those that made these notes. */
             thresholds: components["schemas"]["NoteThresholds"];
+            /**
+             * Tracker
+             * @description The tracker that wrote the item's notes, and reads these.
+             * @default polyphonic
+             * @enum {string}
+             */
+            tracker?: "monophonic" | "polyphonic";
         };
         /**
          * DeleteCut
@@ -4655,6 +4662,9 @@ export interface components {
         /**
          * NoteThresholds
          * @description The thresholds of note detection.
+         *
+         *     The monophonic tracker uses them too, with its pitch curve: `onset` is the confidence from which
+         *     an onset divides notes, and `note` the confidence from which a pitch has support.
          */
         NoteThresholds: {
             /**
