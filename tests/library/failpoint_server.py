@@ -27,6 +27,7 @@ from contracts.jobs import Claim, ClaimRequest, Heartbeat, JobState, LeaseStatus
 from contracts.objects import Bucket
 from contracts.subjects import Subject
 from contracts.topics import DEAD_LETTERS, LIBRARY_EVENTS, TOPICS, Topic
+from kit.auth.encryption import StoredSecrets
 from kit.bus.base import AnyEvent, BusError
 from kit.clock import SystemClock, new_id
 from kit.database.base import DatabaseUnavailable
@@ -66,6 +67,8 @@ from services.library.similarity.sound_vectors import SoundVectors
 from services.library.tables import METADATA
 from services.library.teaching.proposals import Proposals
 from services.library.teaching.teaching import Teaching
+from services.library.webhooks.client import WebhookClient
+from services.library.webhooks.testing import WebhookTests
 from tests.library.catalogue import ALL, AUDIO, MIDI, sha256
 from tests.library.failpoints import (
     FailingBus,
@@ -205,6 +208,8 @@ class FailpointServer:
             proposals=Proposals(self.database, vectors),
             saved=saved_queries,
         )
+        webhook_client = WebhookClient()
+        webhook_secrets = StoredSecrets(SECRET, purpose="webhooks")
         context = Context(
             database=self.database,
             bus=self.bus,
@@ -219,6 +224,9 @@ class FailpointServer:
             vectors=vectors,
             teaching=Teaching(self.database, vectors, at_once=1),
             recommendations=RecommendationLists(self.database, searches),
+            webhook_client=webhook_client,
+            webhook_secrets=webhook_secrets,
+            webhook_tests=WebhookTests(self.database, webhook_client, webhook_secrets),
         )
 
         async def authenticate(token: str) -> Principal:

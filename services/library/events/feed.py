@@ -107,7 +107,7 @@ async def read_feed(
             query = query.where(col(column) == value)
     rows = list(await session.scalars(query))
     shown = rows[:limit]
-    last = _position(shown[-1]) if shown else start
+    last = position_of(shown[-1]) if shown else start
     return Feed(
         items=tuple(map(_show, shown)),
         next=last.text(),
@@ -138,7 +138,7 @@ async def _start(
         )
         seen = (await session.scalars(query)).one_or_none()
         if seen is not None:
-            return _position(seen)
+            return position_of(seen)
         if len(after) != 36:
             raise ProblemError(
                 ProblemCode.INVALID_REQUEST,
@@ -172,7 +172,8 @@ def _oldest_live() -> ColumnElement[int]:
     return cast(cast(func.pg_snapshot_xmin(func.pg_current_snapshot()), Text), BigInteger)
 
 
-def _position(row: EventRow) -> Position:
+def position_of(row: EventRow) -> Position:
+    """Return the place of an event."""
     return Position(row.xid, row.seq or 0, row.time)
 
 
@@ -184,7 +185,7 @@ def _subject(row: EventRow) -> Subject | None:
 
 def _show(row: EventRow) -> FeedEntry:
     return FeedEntry(
-        cursor=_position(row).text(),
+        cursor=position_of(row).text(),
         id=EventId(row.id),
         type=row.type,
         event_subject=row.event_subject,

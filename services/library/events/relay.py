@@ -19,6 +19,7 @@ from contracts.music import Seconds
 from contracts.topics import TOPICS
 from kit.bus.base import AnyEvent, Bus, BusError
 from kit.database.engine import Database
+from kit.database.hooks import Hook, report
 from services.library.background import lead, until
 from services.library.events.outbox import OUTBOX
 from services.library.events.tables import EventRow
@@ -30,6 +31,8 @@ GATHER: Seconds = 0.05
 """Pause after a batch: what comes meanwhile is published and marked together."""
 POLL: Seconds = 1.0
 """How often it looks without being woken: events of other processes of the library."""
+EVENTS_PUBLISHED: Hook[EventRow] = Hook("events published")
+"""Reported in the transaction that notes that the bus took events."""
 _TOPICS = {topic.name: topic for topic in TOPICS}
 
 _UNPUBLISHED = (
@@ -63,7 +66,7 @@ class Relay:
         for row in rows:
             lines.setdefault((row.topic, row.key), []).append(row)
         sent = await asyncio.gather(*(self._send(line) for line in lines.values()))
-        taken = [seq for line in sent for seq in line]
+        taken = [row for line in sent for row in line]
         if taken:
             await self._mark(taken)
         return len(taken)
@@ -74,9 +77,9 @@ class Relay:
         await asyncio.sleep(GATHER)
         return True
 
-    async def _send(self, line: Iterable[EventRow]) -> list[int]:
+    async def _send(self, line: Iterable[EventRow]) -> list[EventRow]:
         """Publish events of one key in order, up to the first that the bus does not take."""
-        taken: list[int] = []
+        taken: list[EventRow] = []
         for row in line:
             try:
                 await self._bus.publish(_TOPICS[row.topic], event_of(row), key=row.key)
@@ -87,13 +90,15 @@ class Relay:
             except BusError as error:
                 log.warning("event %s of %s waits: %s", row.id, row.topic, error)
                 break
-            taken.append(row.seq or 0)
+            taken.append(row)
         return taken
 
-    async def _mark(self, taken: list[int]) -> None:
+    async def _mark(self, taken: list[EventRow]) -> None:
         mark = self._database.prepared("mark", lambda: _marking(self._database))
         async with self._database.transaction() as session:
-            await session.execute(mark, {"taken": taken})
+            await session.execute(mark, {"taken": [row.seq for row in taken]})
+            for row in taken:
+                report(session, EVENTS_PUBLISHED, row)
 
 
 def _marking(database: Database) -> Executable:

@@ -31,6 +31,7 @@ from services.library.maintenance.orphans import (
 from services.library.metadata import Table
 from services.library.search.documents import delete_removed
 from services.library.similarity.sound_vectors import SoundVectors
+from services.library.webhooks.tables import WebhookDeliveryRow
 
 log = logging.getLogger(__name__)
 
@@ -135,11 +136,13 @@ class Cleanup:
         inbox = col(InboxRow.received) < now(offset=-INBOX_KEPT)
         answers = col(IdempotencyRow.created) < now(offset=-IDEMPOTENCY_KEPT)
         workers = col(WorkerRow.last_seen) < now(offset=-WORKERS_KEPT)
+        deliveries = col(WebhookDeliveryRow.created) < now(offset=-self._feed_retention)
         old: tuple[tuple[type[Table], Any, ColumnElement[bool]], ...] = (
             (EventRow, col(EventRow.seq), events),
             (InboxRow, col(InboxRow.event), inbox),
             (IdempotencyRow, col(IdempotencyRow.key), answers),
             (WorkerRow, col(WorkerRow.id), workers),
+            (WebhookDeliveryRow, col(WebhookDeliveryRow.id), deliveries),
         )
         for table, key, past in old:
             some = select(key).where(past).limit(AT_ONCE)

@@ -5,6 +5,7 @@ from typing import Annotated
 
 from contracts.identity import Principal, Scope
 from kit.auth.dependencies import require
+from kit.auth.encryption import StoredSecrets
 from kit.bus.base import Bus
 from kit.database.engine import Database
 from kit.http.app import REFUSALS
@@ -19,6 +20,8 @@ from services.library.search.searching import Searches
 from services.library.settings import LibrarySettings
 from services.library.similarity.sound_vectors import SoundVectors
 from services.library.teaching.teaching import Teaching
+from services.library.webhooks.client import WebhookClient
+from services.library.webhooks.testing import WebhookTests
 
 Reader = Annotated[Principal, require(Scope.READ)]
 """A caller who may look."""
@@ -63,3 +66,6 @@ class Context:
     vectors: SoundVectors
     teaching: Teaching
     recommendations: RecommendationLists
+    webhook_client: WebhookClient
+    webhook_secrets: StoredSecrets
+    webhook_tests: WebhookTests
