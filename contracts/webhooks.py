@@ -67,7 +67,7 @@ class Webhook(Message):
 
     id: WebhookId
     url: str
-    types: tuple[str, ...]
+    event_types: tuple[str, ...]
     """Types of the events that it gets, sorted; empty for all."""
     description: str
     state: WebhookState
@@ -92,7 +92,7 @@ class WebhookCreate(StrictModel):
     """Request body to create a webhook."""
 
     url: WebhookUrl
-    types: EventTypes = ()
+    event_types: EventTypes = ()
     description: Description = ""
 
 
@@ -103,7 +103,7 @@ class WebhookEdit(StrictModel):
     """
 
     url: WebhookUrl | None = None
-    types: EventTypes | None = None
+    event_types: EventTypes | None = None
     description: Description | None = None
 
 

@@ -12,7 +12,6 @@ from starlette.types import ASGIApp
 
 from contracts.identity import Audience
 from kit.auth.dependencies import Authenticate
-from kit.auth.encryption import StoredSecrets
 from kit.auth.reader import HttpKeys, TokenReader
 from kit.bus.base import Consumer
 from kit.database.engine import Database
@@ -104,7 +103,7 @@ from services.library.teaching.teaching import Teaching
 from services.library.webhooks.client import WebhookClient
 from services.library.webhooks.queueing import queue_events
 from services.library.webhooks.sending import WebhookSender
-from services.library.webhooks.testing import WebhookTests
+from services.library.webhooks.testing import open_webhooks
 
 IMPORT_THREADS = 2
 """Threads that unpack, write and digest the files of imports."""
@@ -209,9 +208,10 @@ async def build(platform: ServicePlatform, settings: LibrarySettings) -> HttpApp
     )
     threads = ThreadPoolExecutor(IMPORT_THREADS, "imports")
     web = Web(threads, any_address=settings.import_any_address)
-    webhook_client = WebhookClient(any_address=settings.webhook_any_address)
-    webhook_secrets = StoredSecrets(
-        platform.settings.internal_secret.get_secret_value(), purpose="webhooks"
+    webhooks = open_webhooks(
+        database,
+        platform.settings.internal_secret.get_secret_value(),
+        any_address=settings.webhook_any_address,
     )
     server = Context(
         database=database,
@@ -227,9 +227,7 @@ async def build(platform: ServicePlatform, settings: LibrarySettings) -> HttpApp
         vectors=vectors,
         teaching=Teaching(database, vectors, at_once=max(1, settings.database_pool // 4)),
         recommendations=RecommendationLists(database, searches),
-        webhook_client=webhook_client,
-        webhook_secrets=webhook_secrets,
-        webhook_tests=WebhookTests(database, webhook_client, webhook_secrets),
+        webhooks=webhooks,
     )
     keys = platform.client(platform.settings.gateway_url)
     reader = TokenReader(HttpKeys(keys), audience=Audience.LIBRARY, clock=platform.clock)
@@ -271,7 +269,7 @@ async def build(platform: ServicePlatform, settings: LibrarySettings) -> HttpApp
         clock=platform.clock,
         settings=settings,
     )
-    webhooks = WebhookSender(database, webhook_client, webhook_secrets, clock=platform.clock)
+    sender = WebhookSender(database, webhooks.client, webhooks.secrets, clock=platform.clock)
     progress = ProgressFeed(platform.bus, clock=platform.clock)
     relay = Relay(database, platform.bus)
 
@@ -311,13 +309,13 @@ async def build(platform: ServicePlatform, settings: LibrarySettings) -> HttpApp
             importer.run,
             maps.run,
             recommendations.run,
-            webhooks.run,
+            sender.run,
         ),
         database=database,
         vectors=vectors,
         keys=keys,
         web=web,
-        webhooks=webhook_client,
+        webhooks=webhooks.client,
         threads=threads,
         needs=ready,
     )

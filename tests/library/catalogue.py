@@ -38,7 +38,6 @@ from contracts.music import Stem
 from contracts.objects import MANIFEST, Bucket, artifact_key
 from contracts.separation import Precision, Residual, SeparationResult
 from contracts.slicing import SlicingResult
-from kit.auth.encryption import StoredSecrets
 from kit.auth.tokens import BadToken
 from kit.bus.base import AnyEvent
 from kit.bus.memory import MemoryBus
@@ -70,8 +69,7 @@ from services.library.settings import LibrarySettings
 from services.library.similarity.sound_vectors import open_sound_vectors
 from services.library.teaching.proposals import Proposals
 from services.library.teaching.teaching import Teaching
-from services.library.webhooks.client import WebhookClient
-from services.library.webhooks.testing import WebhookTests
+from services.library.webhooks.testing import open_webhooks
 from tests.library.lent_application import lent_application
 from tests.support.timeouts import HANG_TIMEOUT
 
@@ -433,8 +431,7 @@ async def open_catalogue(
         proposals=Proposals(database, vectors),
         saved=saved_queries,
     )
-    webhook_client = WebhookClient(any_address=True)
-    webhook_secrets = StoredSecrets("secret" * 8, purpose="webhooks")
+    webhooks = open_webhooks(database, "secret" * 8, any_address=True)
     server = Context(
         database=database,
         bus=bus,
@@ -450,9 +447,7 @@ async def open_catalogue(
         vectors=vectors,
         teaching=Teaching(database, vectors, at_once=2),
         recommendations=RecommendationLists(database, searches),
-        webhook_client=webhook_client,
-        webhook_secrets=webhook_secrets,
-        webhook_tests=WebhookTests(database, webhook_client, webhook_secrets),
+        webhooks=webhooks,
     )
     principals: dict[str, Principal] = {}
 
@@ -479,7 +474,7 @@ async def open_catalogue(
             yield Catalogue(database, objects, server, app, handler, principals, importer)
     finally:
         await web.close()
-        await webhook_client.close()
+        await webhooks.client.close()
         threads.shutdown()
         await objects.close()
         await vectors.close()

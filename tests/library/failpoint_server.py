@@ -27,7 +27,6 @@ from contracts.jobs import Claim, ClaimRequest, Heartbeat, JobState, LeaseStatus
 from contracts.objects import Bucket
 from contracts.subjects import Subject
 from contracts.topics import DEAD_LETTERS, LIBRARY_EVENTS, TOPICS, Topic
-from kit.auth.encryption import StoredSecrets
 from kit.bus.base import AnyEvent, BusError
 from kit.clock import SystemClock, new_id
 from kit.database.base import DatabaseUnavailable
@@ -67,8 +66,7 @@ from services.library.similarity.sound_vectors import SoundVectors
 from services.library.tables import METADATA
 from services.library.teaching.proposals import Proposals
 from services.library.teaching.teaching import Teaching
-from services.library.webhooks.client import WebhookClient
-from services.library.webhooks.testing import WebhookTests
+from services.library.webhooks.testing import open_webhooks
 from tests.library.catalogue import ALL, AUDIO, MIDI, sha256
 from tests.library.failpoints import (
     FailingBus,
@@ -190,11 +188,9 @@ class FailpointServer:
 
     async def build(self) -> None:
         """Create what outlives every process, the tables and one item, and the applications."""
-        settings = LibrarySettings()
-        database = self.database
+        settings, database, clock = LibrarySettings(), self.database, SystemClock()
         self.policy = policy = settings.policy(60.0)
         register_hooks(database, policy)
-        clock = SystemClock()
         uploads = Uploads(database, self.objects, clock=clock, policy=policy, settings=settings)
         vectors = SoundVectors(database, await open_vectors(database, self.folder / "vectors"))
         deletions = Deletions(database, vectors, patience=HANG_TIMEOUT)
@@ -208,8 +204,6 @@ class FailpointServer:
             proposals=Proposals(self.database, vectors),
             saved=saved_queries,
         )
-        webhook_client = WebhookClient()
-        webhook_secrets = StoredSecrets(SECRET, purpose="webhooks")
         context = Context(
             database=self.database,
             bus=self.bus,
@@ -224,9 +218,7 @@ class FailpointServer:
             vectors=vectors,
             teaching=Teaching(self.database, vectors, at_once=1),
             recommendations=RecommendationLists(self.database, searches),
-            webhook_client=webhook_client,
-            webhook_secrets=webhook_secrets,
-            webhook_tests=WebhookTests(self.database, webhook_client, webhook_secrets),
+            webhooks=open_webhooks(self.database, SECRET),
         )
 
         async def authenticate(token: str) -> Principal:

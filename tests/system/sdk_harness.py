@@ -91,6 +91,12 @@ class SdkHarness:
     def new_search(self) -> str:
         return self.user.saved_searches.create(secrets.token_hex(6), "class:kick").id
 
+    def new_webhook(self) -> str:
+        """Create a webhook; make room for it first."""
+        for webhook in self.user.webhooks.list():
+            self.user.webhooks.delete(webhook.id)
+        return self.user.webhooks.create("https://127.0.0.1/hook").id
+
     def pack(self) -> Path:
         path = self.file.with_name(f"{secrets.token_hex(4)}.zip")
         with zipfile.ZipFile(path, "w") as archive:

@@ -145,6 +145,11 @@ GOOD: dict[str, Words] = {
     "collection clearance": lambda w: [_collection(w)],
     "collection delete": lambda w: [_collection(w), "--yes"],
     "retry": lambda w: [w.rejected, "--no-wait"],
+    "webhook add": lambda w: ["https://127.0.0.1/", "--event", "job.failed"],
+    "webhook list": lambda w: [],
+    "webhook log": lambda w: [_webhook(w), "--state", "failed"],
+    "webhook secret": lambda w: [_webhook(w)],
+    "webhook remove": lambda w: [_webhook(w)],
 }
 """Arguments of each command with which it works."""
 BAD: dict[str, tuple[list[str], int]] = {
@@ -239,10 +244,18 @@ BAD: dict[str, tuple[list[str], int]] = {
     "collection clearance": (["nosuch"], 4),
     "collection delete": (["favourites", "--yes"], 5),
     "retry": (["nosuch"], 4),
+    "webhook add": (["http://example.org/", "--event", "bogus"], 5),
+    "webhook list": (["--bogus"], 2),
+    "webhook test": ([UNKNOWN], 4),
+    "webhook log": ([UNKNOWN], 4),
+    "webhook replay": ([UNKNOWN, "--since", "2026-01-01"], 4),
+    "webhook secret": ([UNKNOWN], 4),
+    "webhook remove": ([UNKNOWN], 4),
 }
 """Arguments with which it does not, and its exit code."""
-NOT_HERE = frozenset({"admin replay"})
-"""An embedded server whose events all can be read has no dead letters to replay."""
+NOT_HERE = frozenset({"admin replay", "webhook test", "webhook replay"})
+"""An embedded server whose events all can be read has no dead letters to replay, and reaches no
+address on this machine to test a webhook with."""
 # These end the session that the others need.
 APART = frozenset({"signup", "login", "logout", "account password", "account delete"})
 
@@ -307,6 +320,13 @@ def _hidden(w: CliHarness) -> str:
 
 def _search(w: CliHarness) -> str:
     return w.shell.user.saved_searches.create("Kicks", "class:kick").name
+
+
+def _webhook(w: CliHarness) -> str:
+    webhooks = w.shell.user.webhooks
+    for webhook in webhooks.list():
+        webhooks.delete(webhook.id)
+    return webhooks.create("https://127.0.0.1/").id
 
 
 def _full_collection(w: CliHarness) -> str:

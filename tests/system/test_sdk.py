@@ -4,6 +4,7 @@ import asyncio
 import inspect
 from collections.abc import Callable
 from dataclasses import replace
+from datetime import UTC, datetime
 from typing import Any
 
 import pytest
@@ -177,6 +178,19 @@ CASES: dict[str, Case] = {
     "query_sounds.get": lambda c, w: c.query_sounds.get(
         w.user.query_sounds.create(w.sent_upload()).id, wait=0.1
     ),
+    "webhooks.create": lambda c, w: c.webhooks.create(
+        "https://127.0.0.1/hook", event_types=["item.added"], description="a script"
+    ),
+    "webhooks.delete": lambda c, w: c.webhooks.delete(w.new_webhook()),
+    "webhooks.deliveries": lambda c, w: c.webhooks.deliveries(
+        w.new_webhook(), state="failed", page_size=1
+    ),
+    "webhooks.get": lambda c, w: c.webhooks.get(w.new_webhook()),
+    "webhooks.list": lambda c, w: (w.new_webhook(), c.webhooks.list(page_size=1))[1],
+    "webhooks.replay": lambda c, w: c.webhooks.replay(w.new_webhook(), since=datetime.now(UTC)),
+    "webhooks.rotate_secret": lambda c, w: c.webhooks.rotate_secret(w.new_webhook()),
+    "webhooks.test": lambda c, w: c.webhooks.test(w.new_webhook()),
+    "webhooks.update": lambda c, w: c.webhooks.update(w.new_webhook(), description="mine"),
     "tags.add": lambda c, w: c.tags.add(w.item, "warm"),
     "tags.list": lambda c, w: c.tags.list(q=w.tag()),
     "taught_tags.answer": lambda c, w: c.taught_tags.answer(w.taught(), {w.item: "skip"}),

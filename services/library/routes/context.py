@@ -5,7 +5,6 @@ from typing import Annotated
 
 from contracts.identity import Principal, Scope
 from kit.auth.dependencies import require
-from kit.auth.encryption import StoredSecrets
 from kit.bus.base import Bus
 from kit.database.engine import Database
 from kit.http.app import REFUSALS
@@ -20,7 +19,6 @@ from services.library.search.searching import Searches
 from services.library.settings import LibrarySettings
 from services.library.similarity.sound_vectors import SoundVectors
 from services.library.teaching.teaching import Teaching
-from services.library.webhooks.client import WebhookClient
 from services.library.webhooks.testing import WebhookTests
 
 Reader = Annotated[Principal, require(Scope.READ)]
@@ -66,6 +64,4 @@ class Context:
     vectors: SoundVectors
     teaching: Teaching
     recommendations: RecommendationLists
-    webhook_client: WebhookClient
-    webhook_secrets: StoredSecrets
-    webhook_tests: WebhookTests
+    webhooks: WebhookTests

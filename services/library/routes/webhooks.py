@@ -35,10 +35,10 @@ from services.library.webhooks.webhooks import (
 
 _URL = "https://example.org/cratedig"
 _CREATE = {
-    "Finished jobs": {"value": {"url": _URL, "types": ["job.failed", "job.succeeded"]}},
+    "Finished jobs": {"value": {"url": _URL, "event_types": ["job.failed", "job.succeeded"]}},
     "Everything": {"value": {"url": _URL}},
 }
-_EDIT = {"All types": {"value": {"types": []}}}
+_EDIT = {"Failed jobs": {"value": {"event_types": ["job.failed"]}}}
 _REPLAY = {
     "An event": {"value": {"events": ["0197f3a2-5b1c-7d2e-8f30-1a2b3c4d5e6f"]}},
     "Since a time": {"value": {"since": "2026-11-30T12:00:00Z"}},
@@ -69,7 +69,7 @@ def webhook_routes(server: Context) -> APIRouter:
 
         It gets nothing before its address has passed `POST /v1/webhooks/{webhook}/test`.
         """
-        server.webhook_client.check(request.url)
+        server.webhooks.client.check(request.url)
         async with server.database.transaction() as session:
             repository = Webhooks(session, principal)
 
@@ -77,7 +77,7 @@ def webhook_routes(server: Context) -> APIRouter:
                 row = await create_webhook(
                     repository,
                     request,
-                    server.webhook_secrets,
+                    server.webhooks.secrets,
                     max_webhooks=server.settings.owner_webhooks,
                 )
                 return row.id, 201
@@ -86,7 +86,7 @@ def webhook_routes(server: Context) -> APIRouter:
                 session, act, owner=principal.owner, route="POST /webhooks", key=key, body=request
             )
             row = await repository.get(id_, Action.WRITE)
-            return with_secret(row, reveal_secret(row, server.webhook_secrets))
+            return with_secret(row, reveal_secret(row, server.webhooks.secrets))
 
     @router.get("/{webhook}", responses=READABLE)
     async def get(principal: Reader, webhook: WebhookId) -> Webhook:
@@ -106,7 +106,7 @@ def webhook_routes(server: Context) -> APIRouter:
         A changed address gets nothing before it has passed a test.
         """
         if request.url is not None:
-            server.webhook_client.check(request.url)
+            server.webhooks.client.check(request.url)
         async with server.database.transaction() as session:
             repository = Webhooks(session, principal)
             row = await repository.get(webhook, Action.WRITE, hold=True)
@@ -129,7 +129,7 @@ def webhook_routes(server: Context) -> APIRouter:
 
         The webhook becomes active if the answer contains the challenge.
         """
-        return await server.webhook_tests.run(principal, webhook)
+        return await server.webhooks.run(principal, webhook)
 
     @router.post("/{webhook}/secret")
     async def rotate(principal: Writer, webhook: WebhookId, key: Key = None) -> WebhookWithSecret:
@@ -141,7 +141,7 @@ def webhook_routes(server: Context) -> APIRouter:
             repository = Webhooks(session, principal)
 
             async def act() -> tuple[str, int]:
-                row = await rotate_secret(repository, webhook, server.webhook_secrets)
+                row = await rotate_secret(repository, webhook, server.webhooks.secrets)
                 return row.id, 200
 
             id_, _ = await once(
@@ -149,7 +149,7 @@ def webhook_routes(server: Context) -> APIRouter:
                 key=key,
             )  # fmt: skip
             row = await repository.get(id_, Action.WRITE)
-            return with_secret(row, reveal_secret(row, server.webhook_secrets))
+            return with_secret(row, reveal_secret(row, server.webhooks.secrets))
 
     @router.get("/{webhook}/deliveries")
     async def list_deliveries(

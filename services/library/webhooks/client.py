@@ -33,7 +33,7 @@ class PostFailed(Exception):
 
 
 @dataclass(frozen=True, slots=True)
-class Answer:
+class WebhookAnswer:
     """What a server answered."""
 
     status: int
@@ -80,7 +80,7 @@ class WebhookClient:
 
     async def post(
         self, url: str, body: bytes, headers: Mapping[str, str], *, timeout: Seconds = TIMEOUT
-    ) -> Answer:
+    ) -> WebhookAnswer:
         """Send a message as JSON, and return what the server answered.
 
         Raises
@@ -114,7 +114,7 @@ class WebhookClient:
             )
         return self._opened
 
-    async def _post(self, url: str, body: bytes, headers: Mapping[str, str]) -> Answer:
+    async def _post(self, url: str, body: bytes, headers: Mapping[str, str]) -> WebhookAnswer:
         parsed = web_address(url, any_address=self._any_address)
         target = httpcore.URL(
             scheme=parsed.raw_scheme, host=parsed.raw_host, port=parsed.port, target=parsed.raw_path
@@ -142,7 +142,7 @@ class WebhookClient:
                     break
         wait = named.get(b"retry-after", "")
         passing = response.status in _PASSING and wait.isdecimal() and len(wait) <= 6
-        return Answer(
+        return WebhookAnswer(
             status=response.status,
             text=_printable(bytes(received[:MAX_ANSWER_BYTES])),
             retry_after=float(wait) if passing else 0.0,

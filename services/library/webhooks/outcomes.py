@@ -10,7 +10,7 @@ from prometheus_client import Counter
 
 from contracts.music import Seconds
 from contracts.webhooks import DeliveryState, WebhookState
-from services.library.webhooks.client import Answer
+from services.library.webhooks.client import WebhookAnswer
 from services.library.webhooks.tables import WebhookDeliveryRow, WebhookRow
 
 log = logging.getLogger(__name__)
@@ -29,29 +29,29 @@ ATTEMPTS = Counter("library_webhook_attempts", "Attempts to send an event.", ("o
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Outcome:
+class DeliveryOutcome:
     """The outcome of an attempt."""
 
-    answer: Answer | None
+    answer: WebhookAnswer | None
     duration: Seconds
     reason: str | None
     """Why it failed; `None` if the event was taken."""
 
 
-def answered(answer: Answer, duration: Seconds) -> Outcome:
+def answered(answer: WebhookAnswer, duration: Seconds) -> DeliveryOutcome:
     """Return the outcome of an attempt that was answered."""
     reason = None
     if 300 <= answer.status < 400:
         reason = f"The server redirects (HTTP status {answer.status}), which is not followed."
     elif not answer.good:
         reason = f"The server answered with HTTP status {answer.status}."
-    return Outcome(answer=answer, duration=duration, reason=reason)
+    return DeliveryOutcome(answer=answer, duration=duration, reason=reason)
 
 
 def apply_outcome(
     webhook: WebhookRow,
     delivery: WebhookDeliveryRow,
-    outcome: Outcome,
+    outcome: DeliveryOutcome,
     now: datetime,
     *,
     fraction: Callable[[], float] = random.random,

@@ -66,7 +66,7 @@ def delivery_rows(webhook: WebhookRow, events: Iterable[EventRow]) -> list[dict[
 
 
 def _is_for(webhook: WebhookRow, event: EventRow) -> bool:
-    return not webhook.types or event.type in webhook.types
+    return not webhook.event_types or event.type in webhook.event_types
 
 
 async def insert_deliveries(session: AsyncSession, rows: Sequence[dict[str, Any]]) -> None:

@@ -30,7 +30,7 @@ from services.library.background import follow, until
 from services.library.events.tables import EventRow
 from services.library.webhooks.client import PostFailed, WebhookClient
 from services.library.webhooks.messages import event_body
-from services.library.webhooks.outcomes import Outcome, answered, apply_outcome
+from services.library.webhooks.outcomes import DeliveryOutcome, answered, apply_outcome
 from services.library.webhooks.queueing import DELIVERIES
 from services.library.webhooks.signatures import signed_headers
 from services.library.webhooks.tables import WebhookDeliveryRow, WebhookRow
@@ -61,7 +61,7 @@ _TOO_LARGE = f"The event takes more than {MAX_BODY:,} bytes. Read it from the fe
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Attempt:
+class DeliveryAttempt:
     """An event that this library sends now."""
 
     webhook: str
@@ -116,7 +116,7 @@ class WebhookSender:
         await asyncio.gather(*map(self._send, attempts))
         return len(attempts)
 
-    async def claim(self, limit: int) -> list[tuple[bool, Attempt]]:
+    async def claim(self, limit: int) -> list[tuple[bool, DeliveryAttempt]]:
         """Claim events that are due; return each with whether its webhook fails."""
         if limit <= 0:
             return []
@@ -124,7 +124,7 @@ class WebhookSender:
         async with self._database.session() as session:
             if (await session.execute(_ready(self._database, failing).limit(1))).first() is None:
                 return []
-        claimed: list[tuple[bool, Attempt]] = []
+        claimed: list[tuple[bool, DeliveryAttempt]] = []
         query = _ready(self._database, failing).limit(WEBHOOKS)
         query = query.with_for_update(of=WebhookRow, key_share=True, skip_locked=True)
         async with self._database.transaction() as session:
@@ -138,7 +138,7 @@ class WebhookSender:
 
     async def _take(
         self, session: AsyncSession, row: WebhookRow, room: int, now: datetime
-    ) -> list[Attempt]:
+    ) -> list[DeliveryAttempt]:
         """Claim events of a locked webhook."""
         secrets = self._secrets_of(row, now)
         if secrets is None:
@@ -160,7 +160,7 @@ class WebhookSender:
                 continue
             due.state, due.due = DeliveryState.SENDING.value, now + LEASE
             taken.append(
-                Attempt(
+                DeliveryAttempt(
                     webhook=row.id,
                     delivery=due.id,
                     attempts=due.attempts,
@@ -183,7 +183,7 @@ class WebhookSender:
             return None
         return tuple(secrets)
 
-    async def _send(self, attempt: Attempt) -> None:
+    async def _send(self, attempt: DeliveryAttempt) -> None:
         """Make an attempt and write down what became of it."""
         headers = signed_headers(
             attempt.event, attempt.body, secrets=attempt.secrets, time=self._clock.now()
@@ -193,14 +193,16 @@ class WebhookSender:
             answer = await self._client.post(attempt.url, attempt.body, headers)
             outcome = answered(answer, time.monotonic() - started)
         except PostFailed as error:
-            outcome = Outcome(answer=None, duration=time.monotonic() - started, reason=str(error))
+            outcome = DeliveryOutcome(
+                answer=None, duration=time.monotonic() - started, reason=str(error)
+            )
         try:
             await self._record(attempt, outcome)
         except (DatabaseUnavailable, SQLAlchemyError) as error:
             # It is sent again when the claim has run out.
             log.warning("an attempt of webhook %s is not recorded: %s", attempt.webhook, error)
 
-    async def _record(self, attempt: Attempt, outcome: Outcome) -> None:
+    async def _record(self, attempt: DeliveryAttempt, outcome: DeliveryOutcome) -> None:
         async with self._database.transaction() as session:
             # The webhook first, as where it is deleted.
             webhook = await session.get(

@@ -19,7 +19,7 @@ class WebhookRow(Table, table=True):
     id: str = Field(primary_key=True)
     owner: str
     url: str
-    types: list[Any] = Field(default_factory=list, sa_type=Json, nullable=False)
+    event_types: list[Any] = Field(default_factory=list, sa_type=Json, nullable=False)
     """Types of events, sorted; none means all."""
     description: str = ""
     state: str

@@ -17,7 +17,7 @@ from kit.database.engine import Database
 from kit.database.notifications import notify_on_commit
 from kit.http.errors import ProblemError
 from services.library.access import Action
-from services.library.webhooks.client import Answer, PostFailed, WebhookClient
+from services.library.webhooks.client import PostFailed, WebhookAnswer, WebhookClient
 from services.library.webhooks.messages import challenge_body
 from services.library.webhooks.queueing import DELIVERIES
 from services.library.webhooks.repository import Webhooks
@@ -41,12 +41,20 @@ _WRONG = (
 
 
 class WebhookTests:
-    """Sends challenges to webhooks."""
+    """Sends challenges to webhooks.
+
+    Parameters
+    ----------
+    client
+        Sends them; whoever opened it closes it.
+    secrets
+        Decrypts the secrets that sign them.
+    """
 
     def __init__(self, database: Database, client: WebhookClient, secrets: StoredSecrets) -> None:
         self._database = database
-        self._client = client
-        self._secrets = secrets
+        self.client = client
+        self.secrets = secrets
         self._turns = asyncio.Semaphore(AT_ONCE)
 
     async def run(self, principal: Principal, id_: str) -> WebhookTest:
@@ -72,12 +80,12 @@ class WebhookTests:
         assert row.tested is not None
         body = challenge_body(row, id_, challenge, row.tested)
         headers = signed_headers(
-            id_, body, secrets=[reveal_secret(row, self._secrets)], time=row.tested
+            id_, body, secrets=[reveal_secret(row, self.secrets)], time=row.tested
         )
         started = time.monotonic()
-        answer: Answer | None = None
+        answer: WebhookAnswer | None = None
         try:
-            answer = await self._client.post(row.url, body, headers, timeout=TIMEOUT)
+            answer = await self.client.post(row.url, body, headers, timeout=TIMEOUT)
             reason = _fault(answer, challenge)
         except PostFailed as error:
             reason = str(error)
@@ -124,7 +132,7 @@ class WebhookTests:
         return row
 
 
-def _fault(answer: Answer, challenge: str) -> str | None:
+def _fault(answer: WebhookAnswer, challenge: str) -> str | None:
     """Return what is wrong with the answer to a challenge."""
     if not answer.good:
         return f"The server answered with HTTP status {answer.status}. {_WRONG}"
@@ -134,3 +142,17 @@ def _fault(answer: Answer, challenge: str) -> str | None:
         return _WRONG
     same = isinstance(content, dict) and content.get("challenge") == challenge
     return None if same else _WRONG
+
+
+def open_webhooks(database: Database, secret: str, *, any_address: bool = False) -> WebhookTests:
+    """Return what tests webhooks, with a new client and what encrypts their secrets.
+
+    Parameters
+    ----------
+    secret
+        The server's own secret, from which the key is derived.
+    any_address
+        See `WebhookClient`.
+    """
+    secrets = StoredSecrets(secret, purpose="webhooks")
+    return WebhookTests(database, WebhookClient(any_address=any_address), secrets)

@@ -10,7 +10,7 @@ def webhook_to_api(row: WebhookRow) -> Webhook:
     return Webhook(
         id=WebhookId(row.id),
         url=row.url,
-        types=tuple(row.types),
+        event_types=tuple(row.event_types),
         description=row.description,
         state=WebhookState(row.state),
         reason=row.reason,

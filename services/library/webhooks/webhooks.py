@@ -59,7 +59,7 @@ async def create_webhook(
         id=new_id(),
         owner=owner,
         url=request.url,
-        types=list(request.types),
+        event_types=list(request.event_types),
         description=request.description,
         state=WebhookState.UNVERIFIED.value,
         secret=secrets.encrypt(new_secret()),
@@ -78,8 +78,8 @@ async def edit_webhook(repository: Webhooks, row: WebhookRow, edit: WebhookEdit)
         row.url = edit.url
         row.state, row.reason = WebhookState.UNVERIFIED.value, None
         row.failing_since = None
-    if edit.types is not None:
-        row.types = list(edit.types)
+    if edit.event_types is not None:
+        row.event_types = list(edit.event_types)
     if edit.description is not None:
         row.description = edit.description
     row.updated = await database_of(repository.session).time(repository.session)
@@ -184,8 +184,8 @@ async def _events_since(
             tuple_(col(EventRow.xid), col(EventRow.seq))
             > tuple_(literal(after.xid, BigInteger), literal(after.seq, BigInteger))
         )
-    if row.types:
-        query = query.where(col(EventRow.type).in_(row.types))
+    if row.event_types:
+        query = query.where(col(EventRow.type).in_(row.event_types))
     if request.until is not None:
         query = query.where(col(EventRow.time) < request.until)
     events = list(await session.scalars(query))

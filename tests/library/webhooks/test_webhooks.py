@@ -39,12 +39,9 @@ def target() -> Iterator[Receiver]:
 
 
 def sender_of(catalogue: Catalogue, *, secrets: StoredSecrets | None = None) -> WebhookSender:
-    server = catalogue.server
+    webhooks = catalogue.server.webhooks
     return WebhookSender(
-        catalogue.database,
-        server.webhook_client,
-        secrets or server.webhook_secrets,
-        clock=SystemClock(),
+        catalogue.database, webhooks.client, secrets or webhooks.secrets, clock=SystemClock()
     )
 
 
@@ -101,7 +98,7 @@ async def test_nothing_is_sent_before_the_address_answers_a_challenge(
 ) -> None:
     user = catalogue.user()
     webhook = await user.post("/webhooks", {"url": target.url, "description": "my script"})
-    assert (webhook["state"], webhook["types"]) == ("unverified", [])
+    assert (webhook["state"], webhook["event_types"]) == ("unverified", [])
     await user.post("/collections", {"name": "one"})
     assert await send(catalogue) == 0
     target.answers_challenges = False
@@ -126,7 +123,7 @@ async def test_an_event_is_sent_signed_as_a_cloudevent(
     catalogue: Catalogue, target: Receiver
 ) -> None:
     user, other = catalogue.user(), catalogue.user()
-    webhook = await active(user, target, types=["collection.changed", "item.added"])
+    webhook = await active(user, target, event_types=["collection.changed", "item.added"])
     collection = (await user.post("/collections", {"name": "one"}))["id"]
     await other.post("/collections", {"name": "of another account"})
     await user.http.put(f"/v1/items/{await user.track()}/tags/dusty")
@@ -175,7 +172,7 @@ async def test_a_failed_attempt_is_made_again_at_longer_pauses(
     catalogue: Catalogue, target: Receiver
 ) -> None:
     user = catalogue.user()
-    webhook = await active(user, target, types=["collection.changed"])
+    webhook = await active(user, target, event_types=["collection.changed"])
     await user.post("/collections", {"name": "one"})
     target.status, target.answer = 500, b"\x00broken " * 1000
     for attempt in range(1, len(SCHEDULE) + 2):
@@ -269,7 +266,7 @@ async def test_a_range_is_replayed_in_pieces(
     catalogue: Catalogue, target: Receiver, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     user = catalogue.user()
-    webhook = await active(user, target, types=["collection.changed"])
+    webhook = await active(user, target, event_types=["collection.changed"])
     for number in range(3):
         await user.post("/collections", {"name": f"{number}"})
     await publish(catalogue)
@@ -323,11 +320,11 @@ async def test_a_changed_address_is_tested_again(catalogue: Catalogue, target: R
     user = catalogue.user()
     webhook = await active(user, target)
     path = f"/v1/webhooks/{webhook['id']}"
-    edited = good(await user.http.patch(path, json={"types": ["item.added", "item.added"]}))
-    assert (edited["types"], edited["state"]) == (["item.added"], "active")
+    edited = good(await user.http.patch(path, json={"event_types": ["item.added", "item.added"]}))
+    assert (edited["event_types"], edited["state"]) == (["item.added"], "active")
     edited = good(await user.http.patch(path, json={"url": target.url + "2"}))
     assert edited["state"] == "unverified"
-    for body in ({"types": ["nothing.happened"]}, {"url": "ftp://example.org"}, {"url": ""}):
+    for body in ({"event_types": ["nothing.happened"]}, {"url": "ftp://example.org"}, {"url": ""}):
         assert (await user.http.patch(path, json=body)).status_code == 422, body
     stale = {"If-Match": '"other"'}
     assert (await user.http.patch(path, json={}, headers=stale)).status_code == 412
@@ -342,7 +339,7 @@ async def test_number_and_pace_of_events_are_bounded(
     catalogue: Catalogue, target: Receiver
 ) -> None:
     user = catalogue.user()
-    webhook = await active(user, target, types=["collection.changed"])
+    webhook = await active(user, target, event_types=["collection.changed"])
     for number in range(3 * PER_WEBHOOK):
         await user.post("/collections", {"name": f"{number}"})
     await publish(catalogue)
@@ -450,7 +447,7 @@ async def test_an_attempt_is_limited_in_time(catalogue: Catalogue) -> None:
     server = await asyncio.start_server(silent, "127.0.0.1", 0)
     url = f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}/"
     with pytest.raises(Exception, match="no complete answer within"):
-        await catalogue.server.webhook_client.post(url, b"{}", {}, timeout=0.05)
+        await catalogue.server.webhooks.client.post(url, b"{}", {}, timeout=0.05)
     server.close()
 
 
@@ -480,7 +477,7 @@ async def test_the_example_receives_events(catalogue: Catalogue) -> None:
         assert process.stdout.readline().startswith("webhook.challenged")
         assert process.stdout.readline().startswith("collection.changed")
         secret = "whsec_" + "A" * 44
-        refused = await catalogue.server.webhook_client.post(
+        refused = await catalogue.server.webhooks.client.post(
             f"http://127.0.0.1:{port}/",
             b"{}",
             signed_headers("x", b"{}", secrets=[secret], time=SystemClock().now()),

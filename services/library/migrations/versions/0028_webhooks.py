@@ -18,7 +18,7 @@ def upgrade() -> None:
         sa.Column("id", sa.String(), nullable=False),
         sa.Column("owner", sa.String(), nullable=False),
         sa.Column("url", sa.String(), nullable=False),
-        sa.Column("types", Json(), nullable=False),
+        sa.Column("event_types", Json(), nullable=False),
         sa.Column("description", sa.String(), nullable=False),
         sa.Column("state", sa.String(), nullable=False),
         sa.Column("reason", sa.String(), nullable=True),
