@@ -26,8 +26,8 @@ from services.library.webhooks.sending import BURST, PER_WEBHOOK, RATE, WebhookS
 from services.library.webhooks.signatures import signed_headers
 from services.library.webhooks.tables import WebhookDeliveryRow, WebhookRow
 from tests.library.catalogue import UNKNOWN, Catalogue, User, good
-from tests.library.webhooks.receiver import Receiver, receiver
 from tests.support.timeouts import HANG_TIMEOUT
+from tests.support.webhook_receiver import Receiver, receiver
 
 ROOT = Path(__file__).parents[3]
 
