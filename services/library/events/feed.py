@@ -106,6 +106,12 @@ async def read_feed(
         if value is not None:
             query = query.where(col(column) == value)
     rows = list(await session.scalars(query))
+    if not rows and not database.sqlite and start.xid >= await _first_live(session):
+        raise ProblemError(
+            ProblemCode.GONE,
+            "The server was restored from a backup that is older than this cursor. List what there "
+            "is, then read the feed without `after`.",
+        )
     shown = rows[:limit]
     last = position_of(shown[-1]) if shown else start
     return Feed(
@@ -159,8 +165,12 @@ async def _end(session: AsyncSession, now: datetime) -> Position:
     if database.sqlite:
         newest = (await session.execute(select(func.max(EventRow.seq)))).scalar_one()
         return Position(0, newest or 0, now)
-    settled = (await session.execute(select(_oldest_live()))).scalar_one()
-    return Position(settled - 1, _LAST, now)
+    return Position(await _first_live(session) - 1, _LAST, now)
+
+
+async def _first_live(session: AsyncSession) -> int:
+    """Return the id of the oldest transaction that goes on; on Postgres."""
+    return (await session.execute(select(_oldest_live()))).scalar_one()
 
 
 def _settled(database: Database) -> tuple[ColumnElement[bool], ...]:
