@@ -10,32 +10,16 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from pydantic_settings import SettingsConfigDict
-
 from deploy.backup.databases import Postgres
 from deploy.backup.embedded import restore_embedded, save_embedded
 from deploy.backup.files import BackupError, read_manifest, write_manifest
 from deploy.backup.objects import restore_objects, save_objects
+from gateway.settings import GatewaySettings
 from kit.objects.base import ObjectError, ObjectStore
 from kit.objects.factory import open_objects
 from kit.process import StartRefused
-from kit.settings import KitSettings, ServiceSettings, read
-
-
-class LibraryAddress(ServiceSettings):
-    """Where the library's database is."""
-
-    model_config = SettingsConfigDict(env_prefix="LIBRARY_")
-
-    database_url: str
-
-
-class GatewayAddress(ServiceSettings):
-    """Where the gateway's database is."""
-
-    model_config = SettingsConfigDict(env_prefix="GATEWAY_")
-
-    database_url: str
+from kit.settings import KitSettings, read
+from services.library.settings import LibrarySettings
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -109,10 +93,10 @@ def _opened() -> tuple[ObjectStore, tuple[Postgres, Postgres]]:
     except ValueError as error:
         raise BackupError(str(error)) from error
     # The library first: an account without items does no harm, items without an account do.
-    library, gateway = read(LibraryAddress), read(GatewayAddress)
+    library, gateway = read(LibrarySettings), read(GatewaySettings)
     return store, (
-        Postgres("library", library.database_url),
-        Postgres("gateway", gateway.database_url),
+        Postgres("library", library.database_url.get_secret_value()),
+        Postgres("gateway", gateway.database_url.get_secret_value()),
     )
 
 

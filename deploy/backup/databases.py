@@ -107,7 +107,7 @@ def _find(name: str) -> str:
     try:
         return program(name)
     except ServerError:
-        found = shutil.which(name)
-    if found is None:
+        path = shutil.which(name)
+    if path is None:
         raise BackupError(f"{name} is missing; install the client programs of Postgres 18.")
-    return found
+    return path

@@ -25,9 +25,9 @@ def references(node: Any) -> Iterator[str]:
 
 def test_every_reference_names_something() -> None:
     document = yaml.safe_load((FOLDER / "asyncapi.yaml").read_text(encoding="utf-8"))
-    found = set(references(document))
-    assert len(found) > sum(len(topic.events) for topic in TOPICS)
-    for reference in found:
+    all_references = set(references(document))
+    assert len(all_references) > sum(len(topic.events) for topic in TOPICS)
+    for reference in all_references:
         file, _, pointer = reference.partition("#")
         node = json.loads((FOLDER / file).read_text(encoding="utf-8")) if file else document
         for part in pointer.split("/")[1:]:

@@ -25,7 +25,7 @@ JITTER = 0.2
 DISABLE_AFTER = timedelta(days=3)
 """A webhook whose attempts all failed for so long is disabled."""
 GONE = 410
-ATTEMPTS = Counter("library_webhook_attempts", "Attempts to send an event.", ("outcome",))
+ATTEMPTS = Counter("library_webhook_attempts_total", "Attempts to send an event.", ("outcome",))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
