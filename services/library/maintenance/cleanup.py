@@ -31,6 +31,7 @@ from services.library.maintenance.orphans import (
 from services.library.metadata import Table
 from services.library.search.documents import delete_removed
 from services.library.similarity.sound_vectors import SoundVectors
+from services.library.webhooks.removal import remove_deleted_webhooks
 from services.library.webhooks.tables import WebhookDeliveryRow
 
 log = logging.getLogger(__name__)
@@ -85,6 +86,7 @@ class Cleanup:
         await give_up_late(self._database)
         await self._forget()
         await delete_removed(self._database)
+        await remove_deleted_webhooks(self._database)
         await measure_run_times(self._database)
         await self._counters.compare()
 

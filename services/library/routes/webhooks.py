@@ -27,6 +27,7 @@ from services.library.webhooks.repository import Webhooks
 from services.library.webhooks.views import delivery_to_api, webhook_to_api, with_secret
 from services.library.webhooks.webhooks import (
     create_webhook,
+    delete_webhook,
     edit_webhook,
     replay_events,
     reveal_secret,
@@ -121,7 +122,7 @@ def webhook_routes(server: Context) -> APIRouter:
             repository = Webhooks(session, principal)
             row = await repository.get(webhook, Action.WRITE, hold=True)
             precondition.check(webhook_to_api(row))
-            await session.delete(row)
+            await delete_webhook(repository, row)
 
     @router.post("/{webhook}/test")
     async def test(principal: Writer, webhook: WebhookId) -> WebhookTest:

@@ -1,6 +1,8 @@
 """The webhooks of one principal, and the deliveries of one of them."""
 
-from sqlalchemy import Select
+from typing import Any
+
+from sqlalchemy import ColumnElement, Select
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlmodel import col
 
@@ -17,7 +19,7 @@ class Webhooks(OwnerRepository):
 
     def __init__(self, session: AsyncSession, principal: Principal) -> None:
         super().__init__(session, principal)
-        self.rows = OwnedRows(session, WebhookRow, self.owner)
+        self.rows = OwnedRows(session, WebhookRow, self.owner, shown=_not_deleted)
         self.deliveries = OwnedRows(session, WebhookDeliveryRow, self.owner)
 
     async def get(self, id_: str, action: Action, *, hold: bool = False) -> WebhookRow:
@@ -30,3 +32,8 @@ class Webhooks(OwnerRepository):
         """Return a query of the deliveries of a webhook."""
         query = self.deliveries.select().where(col(WebhookDeliveryRow.webhook) == webhook.id)
         return query if state is None else query.where(col(WebhookDeliveryRow.state) == state.value)
+
+
+def _not_deleted(table: Any, owner: Any) -> ColumnElement[bool]:
+    condition: ColumnElement[bool] = ~table.deleted
+    return condition

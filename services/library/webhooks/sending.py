@@ -232,7 +232,12 @@ def _ready(database: Database, failing: bool) -> Select[Any]:
     now = database.now()
     delivery = WebhookDeliveryRow
     of_webhook = col(delivery.webhook) == col(WebhookRow.id)
-    is_sent = and_(col(delivery.state) == DeliveryState.SENDING.value, col(delivery.due) > now)
+    is_sent = and_(
+        col(delivery.state) == DeliveryState.SENDING.value,
+        col(delivery.due) > now,
+        # Of those that wait for a later attempt, few are read.
+        col(delivery.due) <= database.now(offset=LEASE),
+    )
     sending = (
         select(func.count())
         .select_from(delivery)

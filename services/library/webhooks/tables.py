@@ -35,6 +35,8 @@ class WebhookRow(Table, table=True):
     paced: datetime = Field(sa_type=Utc)
     """When its next event may be sent: the theoretical arrival time of the generic cell rate
     algorithm."""
+    deleted: bool = False
+    """Whether its owner deleted it: nobody sees it, and its deliveries are removed, then it."""
     created: datetime = Field(sa_type=Utc)
     updated: datetime = Field(sa_type=Utc)
 

@@ -48,7 +48,7 @@ async def create_webhook(
     """
     session, owner = repository.session, repository.owner
     await hold_owner(session, owner)
-    count = select(func.count()).where(col(WebhookRow.owner) == owner)
+    count = select(func.count()).where(col(WebhookRow.owner) == owner, ~col(WebhookRow.deleted))
     if (await session.execute(count)).scalar_one() >= max_webhooks:
         raise ProblemError(
             ProblemCode.CONFLICT,
@@ -83,6 +83,12 @@ async def edit_webhook(repository: Webhooks, row: WebhookRow, edit: WebhookEdit)
     if edit.description is not None:
         row.description = edit.description
     row.updated = await database_of(repository.session).time(repository.session)
+    await repository.session.flush()
+
+
+async def delete_webhook(repository: Webhooks, row: WebhookRow) -> None:
+    """Delete a locked webhook: it is not seen from now on, and the background work removes it."""
+    row.deleted, row.state = True, WebhookState.DISABLED.value
     await repository.session.flush()
 
 

@@ -319,6 +319,8 @@ async def test_both_secrets_sign_during_a_rotation(catalogue: Catalogue, target:
 async def test_a_changed_address_is_tested_again(catalogue: Catalogue, target: Receiver) -> None:
     user = catalogue.user()
     webhook = await active(user, target)
+    await user.post("/collections", {"name": "one"})
+    await publish(catalogue)
     path = f"/v1/webhooks/{webhook['id']}"
     edited = good(await user.http.patch(path, json={"event_types": ["item.added", "item.added"]}))
     assert (edited["event_types"], edited["state"]) == (["item.added"], "active")
@@ -331,8 +333,11 @@ async def test_a_changed_address_is_tested_again(catalogue: Catalogue, target: R
     assert (await user.http.delete(path, headers=stale)).status_code == 412
     assert (await user.http.delete(path)).status_code == 204
     assert (await user.http.get(path)).status_code == 404
+    assert (await user.get("/webhooks"))["items"] == []
+    await catalogue.cleanup().tidy()
     async with catalogue.database.session() as session:
         assert not (await session.scalars(select(WebhookDeliveryRow))).all()
+        assert not (await session.scalars(select(WebhookRow))).all()
 
 
 async def test_number_and_pace_of_events_are_bounded(

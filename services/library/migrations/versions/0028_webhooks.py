@@ -28,6 +28,7 @@ def upgrade() -> None:
         sa.Column("failing_since", Utc(), nullable=True),
         sa.Column("tested", Utc(), nullable=True),
         sa.Column("paced", Utc(), nullable=False),
+        sa.Column("deleted", sa.Boolean(), nullable=False),
         sa.Column("created", Utc(), nullable=False),
         sa.Column("updated", Utc(), nullable=False),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_webhooks")),
