@@ -24,7 +24,7 @@ from services.library.webhooks.repository import Webhooks
 from services.library.webhooks.signatures import signed_headers
 from services.library.webhooks.tables import WebhookRow
 from services.library.webhooks.views import webhook_to_api
-from services.library.webhooks.webhooks import reveal_secret
+from services.library.webhooks.webhooks import reveal_secret, webhook_secrets
 
 log = logging.getLogger(__name__)
 
@@ -154,5 +154,5 @@ def open_webhooks(database: Database, secret: str, *, any_address: bool = False)
     any_address
         See `WebhookClient`.
     """
-    secrets = StoredSecrets(secret, purpose="webhooks")
-    return WebhookTests(database, WebhookClient(any_address=any_address), secrets)
+    client = WebhookClient(any_address=any_address)
+    return WebhookTests(database, client, webhook_secrets(secret))

@@ -108,6 +108,20 @@ async def rotate_secret(repository: Webhooks, id_: str, secrets: StoredSecrets) 
     return row
 
 
+def webhook_secrets(secret: str) -> StoredSecrets:
+    """Return what encrypts the secrets of webhooks, with a key derived from the server's own."""
+    return StoredSecrets(secret, purpose="webhooks")
+
+
+async def encrypt_secrets_again(session: AsyncSession, old: str, new: str) -> None:
+    """Encrypt the secrets of all webhooks with another secret of the server."""
+    before, after = webhook_secrets(old), webhook_secrets(new)
+    for row in await session.scalars(select(WebhookRow)):
+        row.secret = after.encrypt(before.decrypt(row.secret))
+        if row.previous_secret is not None:
+            row.previous_secret = after.encrypt(before.decrypt(row.previous_secret))
+
+
 def reveal_secret(row: WebhookRow, secrets: StoredSecrets) -> str:
     """Return the secret of a webhook. Raises `ProblemError`."""
     try:
