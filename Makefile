@@ -28,6 +28,9 @@ WEB_MODULES := $(WEB)/node_modules/.ready
 # The OpenID Connect provider that the tests of sign-in start.
 OIDC := tests/oidc
 OIDC_MODULES := $(OIDC)/node_modules/.ready
+# AsyncAPI's own parser, which checks contracts/schemas/asyncapi.yaml.
+ASYNCAPI := tests/asyncapi
+ASYNCAPI_MODULES := $(ASYNCAPI)/node_modules/.ready
 WEB_SOURCES := $(shell find $(WEB) \( -name node_modules -o -name dist -o -name tests \) -prune -o -type f -print 2>/dev/null)
 # Whether the web client can be built here.
 HAS_NODE := node -e 'process.exit(+(process.versions.node.split(".")[0] < 20))' 2>/dev/null && command -v npm >/dev/null
@@ -110,6 +113,11 @@ $(OIDC_MODULES): $(OIDC)/package.json $(OIDC)/package-lock.json
 	@cd $(OIDC) && npm ci --loglevel=error
 	@touch $@
 
+$(ASYNCAPI_MODULES): $(ASYNCAPI)/package.json $(ASYNCAPI)/package-lock.json
+	@echo "Installing AsyncAPI's parser into $(ASYNCAPI)/node_modules …"
+	@cd $(ASYNCAPI) && npm ci --loglevel=error
+	@touch $@
+
 $(WEB)/dist/index.html: $(WEB_MODULES) $(WEB_SOURCES)
 	@echo "Building the web client into $(WEB)/dist …"
 	@cd $(WEB) && npm run --silent build -- --logLevel warn
@@ -182,6 +190,11 @@ test-cluster: setup weights ## Run the same suites on real Kafka, S3 and Postgre
 	if [ $$status = 0 ]; then set -a; source .services/env; set +a; \
 	  CRATEDIG_CLUSTER=required $(BIN)/python -m pytest -m "cluster and not slow" $(ARGS) || status=$$?; fi; \
 	$(BIN)/python -m deploy.servers down; exit $$status
+
+.PHONY: test-asyncapi
+test-asyncapi: ## Check contracts/schemas/asyncapi.yaml with AsyncAPI's own parser; needs Node 20 or newer
+	@if $(HAS_NODE); then $(MAKE) $(ASYNCAPI_MODULES) && cd $(ASYNCAPI) && node validate.mjs ../../contracts/schemas/asyncapi.yaml; \
+	  else echo "Node 20 with npm is missing: the AsyncAPI document is not checked."; fi
 
 .PHONY: test-images
 test-images: setup weights image-programs ## Build every image, check what it holds, and send a song through services that run from them (IMAGES=…: some); needs root

@@ -37,6 +37,8 @@ SavedSearchId = NewType("SavedSearchId", Annotated[str, _UUID])
 """A saved search."""
 QuerySoundId = NewType("QuerySoundId", Annotated[str, _UUID])
 """A query sound."""
+WebhookId = NewType("WebhookId", Annotated[str, _UUID])
+"""A webhook."""
 EventId = NewType("EventId", Annotated[str, _UUID])
 """An event; consumers drop a second one with the same id."""
 WorkerId = NewType("WorkerId", Annotated[str, _UUID])

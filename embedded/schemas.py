@@ -17,7 +17,8 @@ import yaml
 from pydantic import BaseModel
 
 from contracts.envelope import Event, dataschema
-from contracts.topics import TOPICS
+from contracts.topics import LIBRARY_EVENTS, TOPICS
+from contracts.webhooks import CHALLENGE, WebhookChallenge
 from embedded.settings import EmbeddedSettings, compose
 from embedded.settings_table import settings_page
 from gateway.service import SERVICE as GATEWAY
@@ -27,7 +28,16 @@ from services.library.service import SERVICE as LIBRARY
 
 ROOT = Path(__file__).parents[1]
 FOLDER = ROOT / "contracts" / "schemas"
+WEBHOOKS = "webhooks"
+"""Name of the channel of webhooks."""
 SETTINGS = ROOT / "docs" / "settings.md"
+
+
+class _NoAliases(yaml.SafeDumper):
+    """Writes what occurs twice twice, for readers of the file."""
+
+    def ignore_aliases(self, data: object) -> bool:
+        return True
 
 
 def main() -> None:
@@ -71,7 +81,9 @@ def generate() -> dict[str, str]:
     for topic in TOPICS:
         for type_, data in topic.events.items():
             files[f"events/{topic.name}/{type_}.json"] = _json(event_schema(type_, data))
-    files["asyncapi.yaml"] = yaml.safe_dump(_asyncapi(), sort_keys=False, width=120)
+    challenge = event_schema(CHALLENGE, WebhookChallenge)
+    files[f"events/{WEBHOOKS}/{CHALLENGE}.json"] = _json(challenge)
+    files["asyncapi.yaml"] = yaml.dump(_asyncapi(), Dumper=_NoAliases, sort_keys=False, width=120)
     files["openapi.json"] = _json(asyncio.run(_openapi()))
     return files
 
@@ -110,28 +122,84 @@ def _asyncapi() -> dict[str, Any]:
         messages = {
             type_: {
                 "name": type_,
-                "contentType": "application/json",
-                "payload": {"$ref": f"events/{topic.name}/{type_}.json"},
+                "traits": [{"$ref": "#/components/messageTraits/cloudEvent"}],
+                # In binary mode the record holds the data alone.
+                "payload": {"$ref": f"events/{topic.name}/{type_}.json#/properties/data"},
             }
             for type_ in topic.events
         }
-        channels[topic.name] = {"address": topic.name, "messages": messages}
+        channels[topic.name] = {
+            "address": topic.name,
+            "servers": [{"$ref": "#/servers/kafka"}],
+            "messages": messages,
+        }
         operations[topic.name] = {
-            "action": "receive",
+            "action": "send",
             "channel": {"$ref": f"#/channels/{topic.name}"},
             "summary": f"Read mode {topic.reading}; retention {topic.retention_ms // 60_000} min.",
         }
+    channels[WEBHOOKS] = _webhooks_channel()
+    operations[WEBHOOKS] = {
+        "action": "send",
+        "channel": {"$ref": f"#/channels/{WEBHOOKS}"},
+        "summary": "POST to the address of a webhook.",
+    }
     return {
         "asyncapi": "3.0.0",
         "info": {
             "title": "Cratedig",
             "version": "1",
-            "description": "Events are CloudEvents 1.0 in Kafka's binary mode: attributes in "
-            "`ce_` headers, data as JSON.",
+            "description": "Events are CloudEvents 1.0. On Kafka they use binary mode: attributes "
+            "in `ce_` headers, data as JSON. Webhooks use the JSON format.",
         },
         "defaultContentType": "application/json",
+        "servers": {"kafka": {"host": "localhost:9092", "protocol": "kafka"}},
         "channels": channels,
         "operations": operations,
+        "components": {"messageTraits": {"cloudEvent": {"headers": _record_headers()}}},
+    }
+
+
+def _webhooks_channel() -> dict[str, Any]:
+    """Return the channel of webhooks, whose address each account chooses."""
+    files = dict.fromkeys(LIBRARY_EVENTS.events, LIBRARY_EVENTS.name) | {CHALLENGE: WEBHOOKS}
+    headers = {
+        name: {"type": "string", "description": text}
+        for name, text in (
+            ("webhook-id", "The id of the event, the same in every attempt."),
+            ("webhook-timestamp", "Seconds since 1970 at the start of the attempt."),
+            ("webhook-signature", "`v1,` and HMAC-SHA-256 in base64, one for each secret."),
+        )
+    }
+    schema = {"type": "object", "properties": headers, "required": [*headers]}
+    messages = {
+        type_: {
+            "name": type_,
+            "contentType": "application/cloudevents+json",
+            "headers": schema,
+            "payload": {"$ref": f"events/{folder}/{type_}.json"},
+        }
+        for type_, folder in files.items()
+    }
+    return {"address": None, "servers": [], "messages": messages}
+
+
+def _record_headers() -> dict[str, Any]:
+    """Return the schema of a record's headers: the attributes of its event."""
+    fields = {name: field for name, field in Event.model_fields.items() if name != "data"}
+    named = {
+        "content-type" if name == "datacontenttype" else f"ce_{name}": field
+        for name, field in fields.items()
+    }
+    empty = ("ce_traceparent", "ce_owner", "ce_sequence")
+    return {
+        "type": "object",
+        "properties": {
+            name: {"type": "string"}
+            | ({"description": field.description} if field.description else {})
+            for name, field in named.items()
+        },
+        "required": [name for name in named if name not in empty],
     }
 
 

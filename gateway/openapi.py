@@ -124,6 +124,12 @@ EXAMPLES: dict[tuple[str, str], Document] = {
     ("post", "/v1/pipelines"): _PIPELINE,
     ("put", "/v1/pipelines/{name}"): _PIPELINE,
     ("post", "/v1/runs"): {"item": _ITEM, "pipeline": "midi"},
+    ("post", "/v1/webhooks"): {
+        "url": "https://example.org/cratedig",
+        "event_types": ["job.failed", "job.succeeded"],
+    },
+    ("patch", "/v1/webhooks/{webhook}"): {"event_types": []},
+    ("post", "/v1/webhooks/{webhook}/replay"): {"since": "2026-11-30T12:00:00Z"},
 }
 """An example body for each operation; a test validates it against the operation's schema."""
 

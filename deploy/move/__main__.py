@@ -42,6 +42,7 @@ from services.library.app import MIGRATIONS as LIBRARY_MIGRATIONS
 from services.library.catalogue.tables import OPENING, UploadRow
 from services.library.settings import LibrarySettings
 from services.library.tables import METADATA as LIBRARY
+from services.library.webhooks.webhooks import encrypt_secrets_again
 
 STATEMENT_TIMEOUT: Seconds = 600.0
 _LEFT_OUT = {
@@ -118,6 +119,8 @@ async def move(settings: EmbeddedSettings) -> None:
         print(f"\r{count:,} files, {size / 1e9:.2f} GB, are in the store")
         await _move_library(old_library, new_library, data / "library-vectors")
         old_secret = old_kit.internal_secret.get_secret_value()
+        async with new_library.transaction() as session:
+            await encrypt_secrets_again(session, old_secret, secret)
         async with new_gateway.transaction() as session:
             await copy_rows(old_gateway, session, GATEWAY, left_out={})
             await _encrypt_again(session, old_secret, secret)

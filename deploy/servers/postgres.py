@@ -37,7 +37,7 @@ class Postgres:
 
     def fetch(self, say: Say) -> None:
         """Check that the wheel is installed."""
-        _program("postgres")
+        program("postgres")
 
     def prepare(self, folder: Path, ports: dict[str, int], secrets: dict[str, str]) -> Launch:
         """Make the data folder, if there is none."""
@@ -49,7 +49,7 @@ class Postgres:
             password.write_text(secrets["password"] + "\n")
             _change_owner(folder, data, password)
             command = (
-                *(_program("initdb"), "--pgdata", str(data), "--username", USER),
+                *(program("initdb"), "--pgdata", str(data), "--username", USER),
                 *("--pwfile", str(password), "--auth", "scram-sha-256", "--encoding", "UTF8"),
                 *("--locale-provider", "builtin", "--locale", "C.UTF-8"),
             )
@@ -62,11 +62,11 @@ class Postgres:
         _remove_stale_pid(data)
         options = OPTIONS | {"port": str(ports["clients"])}
         flags = tuple(part for key, value in options.items() for part in ("-c", f"{key}={value}"))
-        return Launch((*_unprivileged(), _program("postgres"), "-D", str(data), *flags), {})
+        return Launch((*_unprivileged(), program("postgres"), "-D", str(data), *flags), {})
 
     def healthy(self, ports: dict[str, int]) -> bool:
         """Return whether it accepts connections."""
-        command = (_program("pg_isready"), "-q", "-h", "127.0.0.1", "-p", str(ports["clients"]))
+        command = (program("pg_isready"), "-q", "-h", "127.0.0.1", "-p", str(ports["clients"]))
         return subprocess.run((*command, "-t", "2"), check=False).returncode == 0  # noqa: S603
 
     def initialise(self, folder: Path, ports: dict[str, int], secrets: dict[str, str]) -> None:
@@ -88,7 +88,8 @@ class Postgres:
         return {"KIT_DATABASE_URL": base} | own
 
 
-def _program(name: str) -> str:
+def program(name: str) -> str:
+    """Return the path of a program of Postgres. Raises `ServerError`."""
     spec = importlib.util.find_spec(PACKAGE)
     if spec is None or not spec.submodule_search_locations:
         raise ServerError("Postgres is not installed: run `make setup`.")
@@ -149,7 +150,7 @@ def _remove_stale_pid(data: Path) -> None:
 
 def _query(statement: str, ports: dict[str, int], secrets: dict[str, str]) -> str:
     command = (
-        *(_program("psql"), "--no-psqlrc", "-At", "-v", "ON_ERROR_STOP=1", "-U", USER),
+        *(program("psql"), "--no-psqlrc", "-At", "-v", "ON_ERROR_STOP=1", "-U", USER),
         *("-h", "127.0.0.1", "-p", str(ports["clients"]), "-d", "postgres", "-c", statement),
     )
     environment = os.environ | {"PGPASSWORD": secrets["password"], "PGCONNECT_TIMEOUT": "5"}

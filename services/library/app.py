@@ -30,7 +30,7 @@ from services.library.completion.worker_events import JobEvents
 from services.library.corrections.corrections import CUTS_CORRECTED
 from services.library.cuts.samples import follow_cuts
 from services.library.deletions.deletions import Deletions
-from services.library.events.relay import Relay
+from services.library.events.relay import EVENTS_PUBLISHED, Relay
 from services.library.imports.lookups import Lookups
 from services.library.imports.providers.registry import find_providers
 from services.library.imports.runner import Importer
@@ -83,6 +83,7 @@ from services.library.routes.teaching import teaching_routes
 from services.library.routes.uploads import upload_routes
 from services.library.routes.usage import usage_routes
 from services.library.routes.waveforms import waveform_routes
+from services.library.routes.webhooks import webhook_routes
 from services.library.saved_searches.listeners import match_members_again
 from services.library.saved_searches.matching import SavedSearchMatcher
 from services.library.saved_searches.repository import saved_queries
@@ -99,6 +100,10 @@ from services.library.similarity.sound_vectors import SoundVectors, open_sound_v
 from services.library.teaching.applying import TagApplier
 from services.library.teaching.proposals import Proposals
 from services.library.teaching.teaching import Teaching
+from services.library.webhooks.client import WebhookClient
+from services.library.webhooks.queueing import queue_events
+from services.library.webhooks.sending import WebhookSender
+from services.library.webhooks.testing import open_webhooks
 
 IMPORT_THREADS = 2
 """Threads that unpack, write and digest the files of imports."""
@@ -134,6 +139,7 @@ _ROUTES: tuple[Callable[[Context], APIRouter], ...] = (
     waveform_routes,
     recommendation_routes,
     admin_routes,
+    webhook_routes,
 )
 
 
@@ -150,6 +156,7 @@ class LibraryApp:
         vectors: SoundVectors,
         keys: httpx.AsyncClient,
         web: Web,
+        webhooks: WebhookClient,
         threads: ThreadPoolExecutor,
         needs: Ready,
     ) -> None:
@@ -160,6 +167,7 @@ class LibraryApp:
         self._vectors = vectors
         self._keys = keys
         self._web = web
+        self._webhooks = webhooks
         self._threads = threads
         self._needs = needs
 
@@ -171,6 +179,7 @@ class LibraryApp:
         """Let go of the database and of the gateway."""
         await self._keys.aclose()
         await self._web.close()
+        await self._webhooks.close()
         self._threads.shutdown(wait=False, cancel_futures=True)
         await self._vectors.close()
         await self._database.close()
@@ -199,6 +208,11 @@ async def build(platform: ServicePlatform, settings: LibrarySettings) -> HttpApp
     )
     threads = ThreadPoolExecutor(IMPORT_THREADS, "imports")
     web = Web(threads, any_address=settings.import_any_address)
+    webhooks = open_webhooks(
+        database,
+        platform.settings.internal_secret.get_secret_value(),
+        any_address=settings.webhook_any_address,
+    )
     server = Context(
         database=database,
         bus=platform.bus,
@@ -213,6 +227,7 @@ async def build(platform: ServicePlatform, settings: LibrarySettings) -> HttpApp
         vectors=vectors,
         teaching=Teaching(database, vectors, at_once=max(1, settings.database_pool // 4)),
         recommendations=RecommendationLists(database, searches),
+        webhooks=webhooks,
     )
     keys = platform.client(platform.settings.gateway_url)
     reader = TokenReader(HttpKeys(keys), audience=Audience.LIBRARY, clock=platform.clock)
@@ -254,6 +269,7 @@ async def build(platform: ServicePlatform, settings: LibrarySettings) -> HttpApp
         clock=platform.clock,
         settings=settings,
     )
+    sender = WebhookSender(database, webhooks.client, webhooks.secrets, clock=platform.clock)
     progress = ProgressFeed(platform.bus, clock=platform.clock)
     relay = Relay(database, platform.bus)
 
@@ -293,11 +309,13 @@ async def build(platform: ServicePlatform, settings: LibrarySettings) -> HttpApp
             importer.run,
             maps.run,
             recommendations.run,
+            sender.run,
         ),
         database=database,
         vectors=vectors,
         keys=keys,
         web=web,
+        webhooks=webhooks.client,
         threads=threads,
         needs=ready,
     )
@@ -321,6 +339,7 @@ def register_hooks(database: Database, policy: Policy) -> None:
     database.hooks.register(VISIBILITY_CHANGED, outdate_owners)
     database.hooks.register(JOB_FINISHED, outdate_exporters)
     database.hooks.register(CUTS_CORRECTED, follow_cuts)
+    database.hooks.register(EVENTS_PUBLISHED, queue_events)
 
 
 def catalogue(server: Context, *, authenticate: Authenticate, ready: Ready) -> FastAPI:

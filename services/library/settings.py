@@ -46,6 +46,11 @@ class LibrarySettings(HttpSettings):
     import_any_address: bool = False
     """Whether imports may use `http://`, every port, and addresses of private networks. Only for
     servers whose users may reach all that the server can reach."""
+    owner_webhooks: Annotated[int, Field(ge=1, le=100)] = 10
+    """Webhooks that one owner may have."""
+    webhook_any_address: bool = False
+    """Whether webhooks may use `http://`, every port, and addresses of private networks. Only for
+    servers whose users may reach all that the server can reach."""
     max_duration: Annotated[Seconds, Field(gt=0, le=86_400)] = 4 * 3600.0
     """The max_duration recording that is taken, in seconds."""
     feed_retention_days: Annotated[int, Field(ge=1, le=3650)] = 7

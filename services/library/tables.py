@@ -19,6 +19,7 @@ from services.library.similarity import tables as similarity
 from services.library.tags import tables as tags
 from services.library.teaching import tables as teaching
 from services.library.usage import UsageRow
+from services.library.webhooks import tables as webhooks
 
 __all__ = [
     "METADATA",
@@ -40,4 +41,5 @@ __all__ = [
     "similarity",
     "tags",
     "teaching",
+    "webhooks",
 ]

@@ -35,6 +35,7 @@ LIBRARY_PACKAGES = {
     *("corrections", "cuts", "descriptors", "recommendations"),
     *("teaching", "catalogue", "jobs", "events", "administration", "estimates"),
     "query_sounds",
+    "webhooks",
 }
 """Their order is a contract of import-linter."""
 FORBIDDEN_NAMES = {"utils", "helpers", "common", "core", "manager", "models"}

@@ -30,6 +30,8 @@ QUIET = {
     'worker_child_starts_total{task="midi"}': "0+1x200",
     'http_connections_refused_total{why="all"}': "7x200",
     'event_loop_lag_seconds{pod="library-1"}': "0.2x200",
+    'library_webhook_attempts_total{outcome="delivered"}': "0+5x200",
+    'library_webhook_attempts_total{outcome="failed"}': "0+1x200",
 }
 """Series of a server in which nothing is wrong, a sample a minute."""
 STATES: Mapping[str, tuple[Mapping[str, str], str, Mapping[str, str]]] = {
@@ -69,6 +71,11 @@ STATES: Mapping[str, tuple[Mapping[str, str], str, Mapping[str, str]]] = {
         {'event_loop_lag_seconds{pod="library-1"}': "0.2x40 3x160"},
         "60m",
         {"pod": "library-1"},
+    ),
+    "CratedigWebhooksFail": (
+        {'library_webhook_attempts_total{outcome="delivered"}': "5x200"},
+        "60m",
+        {},
     ),
 }
 """By alert: the series that mean its state, when it must fire, and the labels that it names."""

@@ -69,6 +69,7 @@ from services.library.settings import LibrarySettings
 from services.library.similarity.sound_vectors import open_sound_vectors
 from services.library.teaching.proposals import Proposals
 from services.library.teaching.teaching import Teaching
+from services.library.webhooks.testing import open_webhooks
 from tests.library.lent_application import lent_application
 from tests.support.timeouts import HANG_TIMEOUT
 
@@ -430,6 +431,7 @@ async def open_catalogue(
         proposals=Proposals(database, vectors),
         saved=saved_queries,
     )
+    webhooks = open_webhooks(database, "secret" * 8, any_address=True)
     server = Context(
         database=database,
         bus=bus,
@@ -445,6 +447,7 @@ async def open_catalogue(
         vectors=vectors,
         teaching=Teaching(database, vectors, at_once=2),
         recommendations=RecommendationLists(database, searches),
+        webhooks=webhooks,
     )
     principals: dict[str, Principal] = {}
 
@@ -471,6 +474,7 @@ async def open_catalogue(
             yield Catalogue(database, objects, server, app, handler, principals, importer)
     finally:
         await web.close()
+        await webhooks.client.close()
         threads.shutdown()
         await objects.close()
         await vectors.close()

@@ -66,6 +66,7 @@ from services.library.similarity.sound_vectors import SoundVectors
 from services.library.tables import METADATA
 from services.library.teaching.proposals import Proposals
 from services.library.teaching.teaching import Teaching
+from services.library.webhooks.testing import open_webhooks
 from tests.library.catalogue import ALL, AUDIO, MIDI, sha256
 from tests.library.failpoints import (
     FailingBus,
@@ -187,11 +188,9 @@ class FailpointServer:
 
     async def build(self) -> None:
         """Create what outlives every process, the tables and one item, and the applications."""
-        settings = LibrarySettings()
-        database = self.database
+        settings, database, clock = LibrarySettings(), self.database, SystemClock()
         self.policy = policy = settings.policy(60.0)
         register_hooks(database, policy)
-        clock = SystemClock()
         uploads = Uploads(database, self.objects, clock=clock, policy=policy, settings=settings)
         vectors = SoundVectors(database, await open_vectors(database, self.folder / "vectors"))
         deletions = Deletions(database, vectors, patience=HANG_TIMEOUT)
@@ -219,6 +218,7 @@ class FailpointServer:
             vectors=vectors,
             teaching=Teaching(self.database, vectors, at_once=1),
             recommendations=RecommendationLists(self.database, searches),
+            webhooks=open_webhooks(self.database, SECRET),
         )
 
         async def authenticate(token: str) -> Principal:

@@ -57,6 +57,9 @@ BODIES: dict[tuple[str, str], Any] = {
         "threshold": 0.5,
         "models": [{"space": "sample", "space_version": "1", "weights": [1.0], "bias": 0.0}],
     },
+    ("post", "/v1/webhooks"): {"url": "https://example.org/hook"},
+    ("patch", "/v1/webhooks/{webhook}"): {"description": "mine now"},
+    ("post", "/v1/webhooks/{webhook}/replay"): {"events": [UNKNOWN]},
     ("put", "/v1/pipelines/{name}"): {"name": "mine", "steps": [{"name": "m", "task": "midi"}]},
 }
 NOW = "2026-01-01T00:00:00+00:00"
@@ -80,7 +83,7 @@ FORGED = [
 NOT_OF_ONE = {
     *("/v1/uploads", "/v1/pipelines", "/v1/items", "/v1/jobs", "/v1/runs", "/v1/tags"),
     *("/v1/duplicates", "/v1/taught-tags", "/v1/saved-searches", "/v1/hidden"),
-    "/v1/recommendations",
+    *("/v1/recommendations", "/v1/webhooks"),
 }
 IMPORT = {"provider": "http", "reference": "https://example.org/a.wav"}
 OWN_PUTS = {
@@ -122,6 +125,7 @@ async def everything(catalogue: Catalogue) -> tuple[str, dict[str, str]]:
     link = await user.post(f"/collections/{collection}/links", {})
     search = (await user.post("/saved-searches", {"name": "mine", "q": "kick"}))["id"]
     import_ = await user.post("/imports", IMPORT)
+    webhook = await user.post("/webhooks", {"url": "https://example.org/hook"})
     searched = await user.open(b"a sound" * 500)
     await user.send(searched, b"a sound" * 500)
     sound = await user.post("/query-sounds", {"upload": searched["id"]})
@@ -143,6 +147,7 @@ async def everything(catalogue: Catalogue) -> tuple[str, dict[str, str]]:
         "version": "1",
         "dead_letter": "0-0",
         "import_id": import_["id"],
+        "webhook": webhook["id"],
     }
 
 
@@ -219,6 +224,7 @@ async def test_no_page_of_a_list_has_more_than_200_entries(sqlite: Catalogue) ->
     user = sqlite.user()
     ids = {"item": UNKNOWN, "job": UNKNOWN, "collection": "favourites", "tag": "dusty"}
     ids |= {"import_id": (await user.post("/imports", IMPORT))["id"], "field": "tempo"}
+    ids |= {"webhook": (await user.post("/webhooks", {"url": "https://example.org/"}))["id"]}
     await user.http.put("/v1/taught-tags/dusty")
     late, early = [0, 1 << 70, NOW], [0, 1, "0001-01-01T00:00:00+14:00"]
     values: tuple[object, ...] = (late, early, [True, 0, NOW], [1], {})

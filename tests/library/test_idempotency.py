@@ -15,6 +15,7 @@ STEPS = [{"name": "m", "task": "midi"}]
 MAKING = (
     *("/uploads", "/pipelines", "/jobs", "/runs"),
     *("/collections", "/saved-searches", "/imports", "/multitracks"),
+    "/webhooks",
 )
 """POSTs with a body that make something."""
 AGAIN = (
@@ -23,6 +24,7 @@ AGAIN = (
     "/jobs/{job}/retry",
     "/runs/{run}/cancel",
     "/items/{item}/cuts/render",
+    "/webhooks/{webhook}/secret",
 )
 """POSTs without a body: another body cannot come with their keys."""
 REPEATABLE = (
@@ -52,6 +54,9 @@ async def bodies(user: User, path: str) -> tuple[dict[str, Any], dict[str, Any]]
             return {"name": "one"}, {"name": "two"}
         case "/saved-searches":
             return {"name": "one", "q": "kick"}, {"name": "two", "q": "kick"}
+        case "/webhooks":
+            body = {"url": "https://example.org/one", "event_types": ["job.failed", "item.added"]}
+            return body, body | {"url": "https://example.org/two"}
         case "/imports":
             body = {"provider": "http", "reference": "https://example.org/one.wav"}
             return body, body | {"reference": "https://example.org/two.wav"}
@@ -164,6 +169,9 @@ async def test_a_request_without_a_body_may_be_repeated(catalogue: Catalogue, pa
             edited = await user.http.patch(f"/v1/items/{item}/cuts", json=edits)
             assert edited.is_success, edited.text
             path = path.format(item=item)
+        case "/webhooks/{webhook}/secret":
+            body = {"url": "https://example.org/one"}
+            path = path.format(webhook=(await user.post("/webhooks", body))["id"])
         case _:
             run = await user.post("/runs", {"item": await user.track(), "pipeline": "midi"})
             path = path.format(run=run["id"])

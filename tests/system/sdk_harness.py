@@ -18,6 +18,7 @@ from embedded.sign_in import make_code
 from tests.support.running_server import eventually
 from tests.support.sounds import write_tone
 from tests.support.taught_tags import taught_tag
+from tests.support.webhook_receiver import Receiver
 
 SCOPES: tuple[types.KeyScope, ...] = ("catalogue:read", "catalogue:write", "jobs:write")
 PASSWORD = secrets.token_urlsafe(16)
@@ -39,6 +40,8 @@ class SdkHarness:
     file: Path
     data: Path
     """The server's data folder."""
+    receiver: Receiver
+    """A receiver of webhooks."""
 
     def new_item(self) -> str:
         pitch = 100 + secrets.randbelow(8000)
@@ -90,6 +93,17 @@ class SdkHarness:
 
     def new_search(self) -> str:
         return self.user.saved_searches.create(secrets.token_hex(6), "class:kick").id
+
+    def new_webhook(self) -> str:
+        """Create a webhook; make room for it first."""
+        for webhook in self.user.webhooks.list():
+            self.user.webhooks.delete(webhook.id)
+        return self.user.webhooks.create(self.receiver.url).id
+
+    def active_webhook(self) -> str:
+        webhook = self.new_webhook()
+        assert self.user.webhooks.test(webhook).passed
+        return webhook
 
     def pack(self) -> Path:
         path = self.file.with_name(f"{secrets.token_hex(4)}.zip")

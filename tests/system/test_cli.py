@@ -2,7 +2,7 @@
 
 import json
 import zipfile
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -14,6 +14,8 @@ from cratedig.credentials import save
 from tests.support.running_server import RunningServer
 from tests.support.sounds import write_tone
 from tests.support.taught_tags import TAUGHT_TAG
+from tests.support.webhook_receiver import Receiver
+from tests.support.webhook_receiver import receiver as running_receiver
 from tests.system.shell import PASSWORD, Shell, email, shell_of
 
 pytestmark = [pytest.mark.xdist_group("system"), pytest.mark.timeout(180)]
@@ -30,10 +32,20 @@ class CliHarness:
     run: str
     rejected: str
     """A job that failed."""
+    receiver: Receiver
+    """A receiver of webhooks."""
 
 
 @pytest.fixture(scope="module")
-def harness(server: RunningServer, tmp_path_factory: pytest.TempPathFactory) -> CliHarness:
+def receiver() -> Iterator[Receiver]:
+    with running_receiver() as receiver:
+        yield receiver
+
+
+@pytest.fixture(scope="module")
+def harness(
+    server: RunningServer, receiver: Receiver, tmp_path_factory: pytest.TempPathFactory
+) -> CliHarness:
     shell = shell_of(server, tmp_path_factory.mktemp("shell"))
     item = shell.tone("tone.wav", frequency=233.0, kind="track")
     run = shell.user.runs.wait(shell.user.runs.create(item, "midi").id)
@@ -42,7 +54,7 @@ def harness(server: RunningServer, tmp_path_factory: pytest.TempPathFactory) -> 
     rejected = str(shell.user.uploads.file(diary).job)
     with pytest.raises(JobFailedError):
         shell.user.jobs.wait(rejected)
-    return CliHarness(shell, item, run.steps[0].jobs[0], run.id, rejected)
+    return CliHarness(shell, item, run.steps[0].jobs[0], run.id, rejected, receiver)
 
 
 Words = Callable[[CliHarness], list[str]]
@@ -145,6 +157,13 @@ GOOD: dict[str, Words] = {
     "collection clearance": lambda w: [_collection(w)],
     "collection delete": lambda w: [_collection(w), "--yes"],
     "retry": lambda w: [w.rejected, "--no-wait"],
+    "webhook add": lambda w: ["https://127.0.0.1/", "--event", "job.failed"],
+    "webhook list": lambda w: [],
+    "webhook test": lambda w: [_webhook(w)],
+    "webhook replay": lambda w: [_active_webhook(w), "--since", "2099-01-01"],
+    "webhook log": lambda w: [_webhook(w), "--state", "failed"],
+    "webhook secret": lambda w: [_webhook(w)],
+    "webhook remove": lambda w: [_webhook(w)],
 }
 """Arguments of each command with which it works."""
 BAD: dict[str, tuple[list[str], int]] = {
@@ -239,6 +258,13 @@ BAD: dict[str, tuple[list[str], int]] = {
     "collection clearance": (["nosuch"], 4),
     "collection delete": (["favourites", "--yes"], 5),
     "retry": (["nosuch"], 4),
+    "webhook add": (["http://example.org/", "--event", "bogus"], 5),
+    "webhook list": (["--bogus"], 2),
+    "webhook test": ([UNKNOWN], 4),
+    "webhook log": ([UNKNOWN], 4),
+    "webhook replay": ([UNKNOWN, "--since", "2026-01-01"], 4),
+    "webhook secret": ([UNKNOWN], 4),
+    "webhook remove": ([UNKNOWN], 4),
 }
 """Arguments with which it does not, and its exit code."""
 NOT_HERE = frozenset({"admin replay"})
@@ -307,6 +333,19 @@ def _hidden(w: CliHarness) -> str:
 
 def _search(w: CliHarness) -> str:
     return w.shell.user.saved_searches.create("Kicks", "class:kick").name
+
+
+def _webhook(w: CliHarness) -> str:
+    webhooks = w.shell.user.webhooks
+    for webhook in webhooks.list():
+        webhooks.delete(webhook.id)
+    return webhooks.create(w.receiver.url).id
+
+
+def _active_webhook(w: CliHarness) -> str:
+    webhook = _webhook(w)
+    assert w.shell.user.webhooks.test(webhook).passed
+    return webhook
 
 
 def _full_collection(w: CliHarness) -> str:

@@ -2,8 +2,9 @@
 
 import asyncio
 import inspect
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import replace
+from datetime import UTC, datetime
 from typing import Any
 
 import pytest
@@ -13,6 +14,8 @@ from tests.support.hand_cuts import RESET, cuts_version, hand_cut, new_parts
 from tests.support.running_server import RunningServer
 from tests.support.sounds import write_tone
 from tests.support.taught_tags import taught_tag
+from tests.support.webhook_receiver import Receiver
+from tests.support.webhook_receiver import receiver as running_receiver
 from tests.system.sdk_harness import (
     PASSWORD,
     SCOPES,
@@ -177,6 +180,19 @@ CASES: dict[str, Case] = {
     "query_sounds.get": lambda c, w: c.query_sounds.get(
         w.user.query_sounds.create(w.sent_upload()).id, wait=0.1
     ),
+    "webhooks.create": lambda c, w: c.webhooks.create(
+        "https://127.0.0.1/hook", event_types=["item.added"], description="a script"
+    ),
+    "webhooks.delete": lambda c, w: c.webhooks.delete(w.new_webhook()),
+    "webhooks.deliveries": lambda c, w: c.webhooks.deliveries(
+        w.new_webhook(), state="failed", page_size=1
+    ),
+    "webhooks.get": lambda c, w: c.webhooks.get(w.new_webhook()),
+    "webhooks.list": lambda c, w: (w.new_webhook(), c.webhooks.list(page_size=1))[1],
+    "webhooks.replay": lambda c, w: c.webhooks.replay(w.active_webhook(), since=datetime.now(UTC)),
+    "webhooks.rotate_secret": lambda c, w: c.webhooks.rotate_secret(w.new_webhook()),
+    "webhooks.test": lambda c, w: c.webhooks.test(w.new_webhook()),
+    "webhooks.update": lambda c, w: c.webhooks.update(w.new_webhook(), description="mine"),
     "tags.add": lambda c, w: c.tags.add(w.item, "warm"),
     "tags.list": lambda c, w: c.tags.list(q=w.tag()),
     "taught_tags.answer": lambda c, w: c.taught_tags.answer(w.taught(), {w.item: "skip"}),
@@ -242,7 +258,15 @@ def test_every_method_has_a_case() -> None:
 
 
 @pytest.fixture(scope="module")
-def harness(server: RunningServer, tmp_path_factory: pytest.TempPathFactory) -> SdkHarness:
+def receiver() -> Iterator[Receiver]:
+    with running_receiver() as receiver:
+        yield receiver
+
+
+@pytest.fixture(scope="module")
+def harness(
+    server: RunningServer, receiver: Receiver, tmp_path_factory: pytest.TempPathFactory
+) -> SdkHarness:
     folder = tmp_path_factory.mktemp("sdk")
     file = write_tone(folder / "tone.wav", seconds=2.0, frequency=221.0)
     user, address = server.client(), email()
@@ -264,6 +288,7 @@ def harness(server: RunningServer, tmp_path_factory: pytest.TempPathFactory) -> 
         artifact=next(user.artifacts.list(item)),
         file=file,
         data=server.folder / "data",
+        receiver=receiver,
     )
 
 

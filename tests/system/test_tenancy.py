@@ -77,6 +77,7 @@ def theirs(server: RunningServer, tmp_path_factory: pytest.TempPathFactory) -> d
         "search": search,
         "tag": BELOW["tag"],
         "import_id": import_id,
+        "webhook": user.webhooks.create("https://127.0.0.1/theirs").id,
         "key": user.keys.create("theirs", frozenset({"catalogue:read"})).id,
     }
 
@@ -97,8 +98,10 @@ def body(method: str, path: str, id_: str) -> dict[str, Any] | None:
         return {"device_code": "unknown"}
     if method == "patch" and path.endswith("/cuts"):
         return {"version": 0, "edits": [{"do": "reset"}]}
+    if path.endswith("/replay") and "/webhooks/" in path:
+        return {"events": [UNKNOWN]}
     if method == "patch":
-        return {"name": "stolen"}
+        return {"description" if "/webhooks/" in path else "name": "stolen"}
     if (method, path) == ("put", "/v1/pipelines/{name}"):
         return {**PIPELINE, "name": id_}
     if method == "put" and "/shares/" in path:

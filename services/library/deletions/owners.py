@@ -37,6 +37,7 @@ from services.library.similarity.sound_vectors import SoundVectors
 from services.library.tags.tables import ItemTagRow
 from services.library.teaching.tables import TagAnswerRow, TaughtTagRow
 from services.library.usage import UsageRow
+from services.library.webhooks.tables import WebhookDeliveryRow, WebhookRow
 
 ROWS = 500
 """Rows that one transaction removes at most."""
@@ -90,11 +91,12 @@ def _left(owner: OwnerId) -> tuple[tuple[Any, Any, tuple[Any, ...]], ...]:
             *(UploadRow, PipelineRow, IdempotencyRow, EventRow, DeletionRow, UsageRow),
             *(SearchRevisionRow, SavedSearchRow, SavedSearchRevisionRow),
             *(ItemTagRow, CollectionRow, ImportRow, TaughtTagRow, MapRow),
-            QuerySoundRow,
+            *(QuerySoundRow, WebhookRow),
         )
     }
     of_tags = select(col(TaughtTagRow.id)).where(of_it[TaughtTagRow])
     of_maps = select(col(MapRow.id)).where(of_it[MapRow])
+    of_webhooks = select(col(WebhookRow.id)).where(of_it[WebhookRow])
     of_collections = select(col(CollectionRow.id)).where(of_it[CollectionRow])
     return (
         (JobRow, col(JobRow.id), (of_it[JobRow],)),
@@ -136,6 +138,12 @@ def _left(owner: OwnerId) -> tuple[tuple[Any, Any, tuple[Any, ...]], ...]:
         # What tells of the account in names goes too; what is not sent yet would tell it now.
         (EventRow, col(EventRow.seq), (of_it[EventRow],)),
         (GarbageRow, col(GarbageRow.id), (objects,)),
+        (
+            WebhookDeliveryRow,
+            col(WebhookDeliveryRow.id),
+            (col(WebhookDeliveryRow.webhook).in_(of_webhooks),),
+        ),
+        (WebhookRow, col(WebhookRow.id), (of_it[WebhookRow],)),
         (UsageRow, col(UsageRow.owner), (of_it[UsageRow],)),
         (QuerySoundRow, col(QuerySoundRow.id), (of_it[QuerySoundRow],)),
         (SavedSearchRow, col(SavedSearchRow.id), (of_it[SavedSearchRow],)),

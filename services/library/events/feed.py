@@ -106,8 +106,14 @@ async def read_feed(
         if value is not None:
             query = query.where(col(column) == value)
     rows = list(await session.scalars(query))
+    if not rows and not database.sqlite and start.xid >= await _first_live(session):
+        raise ProblemError(
+            ProblemCode.GONE,
+            "The server was restored from a backup that is older than this cursor. List what there "
+            "is, then read the feed without `after`.",
+        )
     shown = rows[:limit]
-    last = _position(shown[-1]) if shown else start
+    last = position_of(shown[-1]) if shown else start
     return Feed(
         items=tuple(map(_show, shown)),
         next=last.text(),
@@ -138,7 +144,7 @@ async def _start(
         )
         seen = (await session.scalars(query)).one_or_none()
         if seen is not None:
-            return _position(seen)
+            return position_of(seen)
         if len(after) != 36:
             raise ProblemError(
                 ProblemCode.INVALID_REQUEST,
@@ -159,8 +165,12 @@ async def _end(session: AsyncSession, now: datetime) -> Position:
     if database.sqlite:
         newest = (await session.execute(select(func.max(EventRow.seq)))).scalar_one()
         return Position(0, newest or 0, now)
-    settled = (await session.execute(select(_oldest_live()))).scalar_one()
-    return Position(settled - 1, _LAST, now)
+    return Position(await _first_live(session) - 1, _LAST, now)
+
+
+async def _first_live(session: AsyncSession) -> int:
+    """Return the id of the oldest transaction that goes on; on Postgres."""
+    return (await session.execute(select(_oldest_live()))).scalar_one()
 
 
 def _settled(database: Database) -> tuple[ColumnElement[bool], ...]:
@@ -172,7 +182,8 @@ def _oldest_live() -> ColumnElement[int]:
     return cast(cast(func.pg_snapshot_xmin(func.pg_current_snapshot()), Text), BigInteger)
 
 
-def _position(row: EventRow) -> Position:
+def position_of(row: EventRow) -> Position:
+    """Return the place of an event."""
     return Position(row.xid, row.seq or 0, row.time)
 
 
@@ -184,7 +195,7 @@ def _subject(row: EventRow) -> Subject | None:
 
 def _show(row: EventRow) -> FeedEntry:
     return FeedEntry(
-        cursor=_position(row).text(),
+        cursor=position_of(row).text(),
         id=EventId(row.id),
         type=row.type,
         event_subject=row.event_subject,

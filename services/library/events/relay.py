@@ -20,6 +20,7 @@ from contracts.music import Seconds
 from contracts.topics import TOPICS
 from kit.bus.base import AnyEvent, Bus, BusError
 from kit.database.engine import Database
+from kit.database.hooks import Hook, report
 from kit.observability.tracing import continue_trace
 from services.library.background import lead, until
 from services.library.events.outbox import OUTBOX
@@ -32,6 +33,8 @@ GATHER: Seconds = 0.05
 """Pause after a batch: what comes meanwhile is published and marked together."""
 POLL: Seconds = 1.0
 """How often it looks without being woken: events of other processes of the library."""
+EVENTS_PUBLISHED: Hook[EventRow] = Hook("events published")
+"""Reported in the transaction that notes that the bus took events."""
 _TOPICS = {topic.name: topic for topic in TOPICS}
 
 _UNPUBLISHED = (
@@ -65,7 +68,7 @@ class Relay:
         for row in rows:
             lines.setdefault((row.topic, row.key), []).append(row)
         sent = await asyncio.gather(*(self._send(line) for line in lines.values()))
-        taken = [seq for line in sent for seq in line]
+        taken = [row for line in sent for row in line]
         if taken:
             await self._mark(taken)
         return len(taken)
@@ -76,9 +79,9 @@ class Relay:
         await asyncio.sleep(GATHER)
         return True
 
-    async def _send(self, line: Iterable[EventRow]) -> list[int]:
+    async def _send(self, line: Iterable[EventRow]) -> list[EventRow]:
         """Publish events of one key in order, up to the first that the bus does not take."""
-        taken: list[int] = []
+        taken: list[EventRow] = []
         for row in line:
             try:
                 with continue_trace(row.traceparent, f"publish {row.type}", kind=SpanKind.PRODUCER):
@@ -90,13 +93,15 @@ class Relay:
             except BusError as error:
                 log.warning("event %s of %s waits: %s", row.id, row.topic, error)
                 break
-            taken.append(row.seq or 0)
+            taken.append(row)
         return taken
 
-    async def _mark(self, taken: list[int]) -> None:
+    async def _mark(self, taken: list[EventRow]) -> None:
         mark = self._database.prepared("mark", lambda: _marking(self._database))
         async with self._database.transaction() as session:
-            await session.execute(mark, {"taken": taken})
+            await session.execute(mark, {"taken": [row.seq for row in taken]})
+            for row in taken:
+                report(session, EVENTS_PUBLISHED, row)
 
 
 def _marking(database: Database) -> Executable:

@@ -1,15 +1,12 @@
 """Read files from the internet without reaching anything but the internet (S19).
 
-The address that is connected to is checked, after the name was resolved, so a name cannot be
-resolved to one address for the check and to another for the connection. Redirects are followed here
-and each is checked again. Proxies of the environment are not used.
+Redirects are followed here, and the address of each is checked again. Proxies of the environment
+are not used.
 """
 
 import asyncio
 import hashlib
-import ipaddress
-import socket
-from collections.abc import AsyncIterator, Iterable, Mapping
+from collections.abc import AsyncIterator, Mapping
 from concurrent.futures import Executor
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
@@ -20,29 +17,20 @@ import httpcore
 import httpx
 
 from contracts.music import Seconds
+from kit.http.internet import (
+    CONNECT_TIMEOUT,
+    PORTS,
+    InternetError,
+    InternetNetwork,
+    web_address,
+)
 
-CONNECT_TIMEOUT: Seconds = 10.0
 READ_TIMEOUT: Seconds = 30.0
 """Time in which at least one byte must arrive."""
 MAX_REDIRECTS = 3
 MAX_CONNECTIONS = 16
 _CHUNK = 1 << 20
-_PORTS = {"https": 443, "http": 80}
 _REDIRECTS = (301, 302, 303, 307, 308)
-_INSIDE = tuple(
-    map(
-        ipaddress.ip_network,
-        (
-            *("100.64.0.0/10", "192.0.0.0/24", "192.88.99.0/24", "198.18.0.0/15", "240.0.0.0/4"),
-            # Addresses that hold IPv4 addresses: NAT64, 6to4, Teredo, ISATAP's relatives, mapped.
-            *("64:ff9b::/96", "64:ff9b:1::/48", "2002::/16", "2001::/23", "::ffff:0:0/96"),
-            *("::/96", "fc00::/7", "fe80::/10", "fec0::/10"),
-        ),
-    )
-)
-_OPTIONS = Iterable[
-    tuple[int, int, int] | tuple[int, int, bytes | bytearray] | tuple[int, int, None, int]
-]
 
 
 class WebError(Exception):
@@ -80,7 +68,7 @@ class Web:
         self._pool = httpcore.AsyncConnectionPool(
             max_connections=MAX_CONNECTIONS,
             max_keepalive_connections=0,
-            network_backend=_CheckedNetwork(any_address=any_address),
+            network_backend=InternetNetwork(any_address=any_address),
         )
 
     async def close(self) -> None:
@@ -90,22 +78,9 @@ class Web:
     def check(self, url: str) -> httpx.URL:
         """Return an address that may be read. Raises `WebError`."""
         try:
-            parsed = httpx.URL(url)
-            port = parsed.port or _PORTS.get(parsed.scheme)
-        except (httpx.InvalidURL, ValueError):
-            raise WebError(
-                "This is no web address; one looks like https://example.org/a.wav."
-            ) from None
-        if parsed.scheme not in _PORTS or not parsed.host:
-            raise WebError("Only web addresses can be imported; they begin with https://.")
-        if parsed.userinfo:
-            raise WebError("The address holds a user name; leave that out.")
-        if not self._any_address:
-            if parsed.scheme != "https":
-                raise WebError("Only addresses that begin with https:// are imported.")
-            if port not in _PORTS.values():
-                raise WebError(f"Port {port} is not allowed; only the ports 443 and 80 are.")
-        return parsed
+            return web_address(url, any_address=self._any_address)
+        except InternetError as error:
+            raise WebError(str(error)) from None
 
     async def read(
         self,
@@ -169,6 +144,8 @@ class Web:
             raise WebError(f"The address redirects more than {MAX_REDIRECTS} times.")
         except TimeoutError:
             raise WebError(f"The file was not read within {timeout:g} s.", passing=True) from None
+        except InternetError as error:
+            raise WebError(str(error), passing=error.passing) from None
         except httpx.InvalidURL:
             raise WebError("The address redirects to something that is no address.") from None
         except (
@@ -209,61 +186,6 @@ class _Writer:
         self.size += len(data)
 
 
-class _CheckedNetwork(httpcore.AsyncNetworkBackend):
-    """Connects to addresses on the internet only."""
-
-    def __init__(self, *, any_address: bool) -> None:
-        self._any_address = any_address
-        self._network = httpcore.AnyIOBackend()
-
-    async def connect_tcp(
-        self,
-        host: str,
-        port: int,
-        timeout: float | None = None,
-        local_address: str | None = None,
-        socket_options: _OPTIONS | None = None,
-    ) -> httpcore.AsyncNetworkStream:
-        """Resolve a name once and connect to the first of its addresses that answers."""
-        addresses = await self._resolve(host, port)
-        error: httpcore.NetworkError | httpcore.TimeoutException | None = None
-        for address in addresses[:3]:
-            try:
-                return await self._network.connect_tcp(
-                    address, port, timeout, local_address, socket_options
-                )
-            except (httpcore.NetworkError, httpcore.TimeoutException) as failed:
-                error = failed
-        raise error or httpcore.ConnectError("the name has no address")
-
-    async def sleep(self, seconds: float) -> None:
-        """Wait."""
-        await asyncio.sleep(seconds)
-
-    async def _resolve(self, host: str, port: int) -> list[str]:
-        loop = asyncio.get_running_loop()
-        try:
-            async with asyncio.timeout(CONNECT_TIMEOUT):
-                answers = await loop.getaddrinfo(host, port, type=socket.SOCK_STREAM)
-        except (OSError, UnicodeError, TimeoutError):
-            raise WebError("The name of the server could not be resolved.", passing=True) from None
-        addresses = list(dict.fromkeys(str(address[0]) for *_, address in answers))
-        allowed = [each for each in addresses if self._any_address or is_public(each)]
-        if not allowed:
-            raise WebError("The address is not one of the internet; only those are imported.")
-        return allowed
-
-
-def is_public(address: str) -> bool:
-    """Return whether an IP address is a unicast address of the internet."""
-    try:
-        parsed = ipaddress.ip_address(address)
-    except ValueError:
-        return False
-    inside = any(parsed in network for network in _INSIDE if network.version == parsed.version)
-    return parsed.is_global and not parsed.is_multicast and not inside
-
-
 def _accept(response: httpcore.Response, limit: int) -> None:
     """Refuse a response that is no file, or too large."""
     status = response.status
@@ -294,4 +216,4 @@ def _header(response: httpcore.Response, name: bytes) -> str:
 
 
 def _origin(url: httpx.URL) -> tuple[str, str, int | None]:
-    return url.scheme, url.host, url.port or _PORTS.get(url.scheme)
+    return url.scheme, url.host, url.port or PORTS.get(url.scheme)

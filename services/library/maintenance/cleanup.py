@@ -31,6 +31,8 @@ from services.library.maintenance.orphans import (
 from services.library.metadata import Table
 from services.library.search.documents import delete_removed
 from services.library.similarity.sound_vectors import SoundVectors
+from services.library.webhooks.removal import remove_deleted_webhooks
+from services.library.webhooks.tables import WebhookDeliveryRow
 
 log = logging.getLogger(__name__)
 
@@ -84,6 +86,7 @@ class Cleanup:
         await give_up_late(self._database)
         await self._forget()
         await delete_removed(self._database)
+        await remove_deleted_webhooks(self._database)
         await measure_run_times(self._database)
         await self._counters.compare()
 
@@ -135,11 +138,13 @@ class Cleanup:
         inbox = col(InboxRow.received) < now(offset=-INBOX_KEPT)
         answers = col(IdempotencyRow.created) < now(offset=-IDEMPOTENCY_KEPT)
         workers = col(WorkerRow.last_seen) < now(offset=-WORKERS_KEPT)
+        deliveries = col(WebhookDeliveryRow.created) < now(offset=-self._feed_retention)
         old: tuple[tuple[type[Table], Any, ColumnElement[bool]], ...] = (
             (EventRow, col(EventRow.seq), events),
             (InboxRow, col(InboxRow.event), inbox),
             (IdempotencyRow, col(IdempotencyRow.key), answers),
             (WorkerRow, col(WorkerRow.id), workers),
+            (WebhookDeliveryRow, col(WebhookDeliveryRow.id), deliveries),
         )
         for table, key, past in old:
             some = select(key).where(past).limit(AT_ONCE)

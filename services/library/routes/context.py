@@ -19,6 +19,7 @@ from services.library.search.searching import Searches
 from services.library.settings import LibrarySettings
 from services.library.similarity.sound_vectors import SoundVectors
 from services.library.teaching.teaching import Teaching
+from services.library.webhooks.testing import WebhookTests
 
 Reader = Annotated[Principal, require(Scope.READ)]
 """A caller who may look."""
@@ -63,3 +64,4 @@ class Context:
     vectors: SoundVectors
     teaching: Teaching
     recommendations: RecommendationLists
+    webhooks: WebhookTests

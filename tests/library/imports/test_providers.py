@@ -11,12 +11,13 @@ import pytest
 from pydantic import SecretStr
 
 from contracts.imports import ImportCreate
+from kit.http.internet import is_public
 from services.library.imports.providers.archive import InternetArchive
 from services.library.imports.providers.base import NothingFound
 from services.library.imports.providers.freesound import Freesound
 from services.library.imports.providers.podcast import Podcast, parse_xml
 from services.library.imports.providers.registry import find_providers
-from services.library.imports.web import Web, WebError, is_public
+from services.library.imports.web import Web, WebError
 from tests.library.catalogue import Catalogue, sha256
 from tests.library.imports.provider_server import SOUND, ProviderServer, provider_server
 

@@ -228,8 +228,7 @@ RELAY = (
         "marked_before_it_is_sent",
         "events.relay",
         "        sent = await asyncio.gather(",
-        "        await self._mark([row.seq or 0 for row in rows])\n"
-        "        sent = await asyncio.gather(",
+        "        await self._mark(rows)\n        sent = await asyncio.gather(",
     ),
     Mutant(
         "refused_event_is_overtaken",

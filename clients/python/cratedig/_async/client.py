@@ -36,6 +36,7 @@ from cratedig._async.taught_tags import AsyncTaughtTags
 from cratedig._async.tray import AsyncTray
 from cratedig._async.uploads import AsyncUploads
 from cratedig._async.usage import AsyncUsage
+from cratedig._async.webhooks import AsyncWebhooks
 from cratedig.credentials import Credentials, Saver
 
 
@@ -92,6 +93,7 @@ class AsyncClient:
         self.tray = AsyncTray(self._connection)
         self.uploads = AsyncUploads(self._connection)
         self.usage = AsyncUsage(self._connection)
+        self.webhooks = AsyncWebhooks(self._connection)
 
     @property
     def credentials(self) -> Credentials:

@@ -37,6 +37,7 @@ from cratedig._sync.taught_tags import TaughtTags
 from cratedig._sync.tray import Tray
 from cratedig._sync.uploads import Uploads
 from cratedig._sync.usage import Usage
+from cratedig._sync.webhooks import Webhooks
 from cratedig.credentials import Credentials, Saver
 
 
@@ -93,6 +94,7 @@ class Client:
         self.tray = Tray(self._connection)
         self.uploads = Uploads(self._connection)
         self.usage = Usage(self._connection)
+        self.webhooks = Webhooks(self._connection)
 
     @property
     def credentials(self) -> Credentials:

@@ -32,6 +32,7 @@ from cratedig.cli import (
     syncing,
     teaching,
     uploading,
+    webhooks,
     work,
 )
 from cratedig.cli.errors import UsageError, exit_code
@@ -112,6 +113,7 @@ app.add_typer(accounts.account, name="account")
 app.add_typer(access.keys, name="keys")
 app.add_typer(access.invitations, name="invitations")
 app.add_typer(admin.admin, name="admin")
+app.add_typer(webhooks.webhook, name="webhook")
 
 
 def main() -> None:

@@ -139,6 +139,16 @@ from cratedig.types.teaching import (
     TaughtTags,
     TaughtTagVersion,
 )
+from cratedig.types.webhooks import (
+    Delivery,
+    DeliveryState,
+    Webhook,
+    WebhookChanges,
+    WebhookReplayed,
+    WebhookState,
+    WebhookTest,
+    WebhookWithSecret,
+)
 from cratedig.types.work import (
     TERMINAL,
     Job,
@@ -190,6 +200,8 @@ __all__ = [
     "DeadLetter",
     "DecodedNote",
     "DecodedNotes",
+    "Delivery",
+    "DeliveryState",
     "DescriptorFormat",
     "DeviceAuthorization",
     "DeviceSession",
@@ -297,5 +309,11 @@ __all__ = [
     "UploadedPart",
     "Usage",
     "Waveforms",
+    "Webhook",
+    "WebhookChanges",
+    "WebhookReplayed",
+    "WebhookState",
+    "WebhookTest",
+    "WebhookWithSecret",
     "Worker",
 ]

@@ -2434,6 +2434,148 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/v1/webhooks": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * List your webhooks, newest first
+         * @description List your webhooks, newest first.
+         */
+        get: operations["get_webhooks"];
+        put?: never;
+        /**
+         * Create a webhook
+         * @description Create a webhook; only this answer contains its secret.
+         *
+         *     It gets nothing before its address has passed `POST /v1/webhooks/{webhook}/test`.
+         */
+        post: operations["post_webhooks"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/webhooks/{webhook}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Return a webhook
+         * @description Return a webhook.
+         */
+        get: operations["get_webhooks_by_webhook"];
+        put?: never;
+        post?: never;
+        /**
+         * Delete a webhook with its deliveries
+         * @description Delete a webhook with its deliveries; nothing more is sent to it.
+         */
+        delete: operations["delete_webhooks_by_webhook"];
+        options?: never;
+        head?: never;
+        /**
+         * Change address, types or description
+         * @description Change address, types or description; absent fields stay as they are.
+         *
+         *     A changed address gets nothing before it has passed a test.
+         */
+        patch: operations["patch_webhooks_by_webhook"];
+        trace?: never;
+    };
+    "/v1/webhooks/{webhook}/deliveries": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * List the events that were queued for it, newest first, with their last attempts
+         * @description List the events that were queued for it, newest first, with their last attempts.
+         */
+        get: operations["get_webhooks_by_webhook_deliveries"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/webhooks/{webhook}/replay": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Send events again, or those that it missed while it was not active
+         * @description Send events again, or those that it missed while it was not active.
+         *
+         *     Each keeps its id. One request sends at most 1,000 events.
+         */
+        post: operations["post_webhooks_by_webhook_replay"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/webhooks/{webhook}/secret": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Give it another secret
+         * @description Give it another secret; only this answer contains it.
+         *
+         *     For 24 hours events are signed with the previous secret too.
+         */
+        post: operations["post_webhooks_by_webhook_secret"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/webhooks/{webhook}/test": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Send `webhook.challenged` to its address, and show what it answered
+         * @description Send `webhook.challenged` to its address, and show what it answered.
+         *
+         *     The webhook becomes active if the answer contains the challenge.
+         */
+        post: operations["post_webhooks_by_webhook_test"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
 }
 export type webhooks = Record<string, never>;
 export interface components {
@@ -3390,6 +3532,63 @@ export interface components {
              */
             do: "delete";
         };
+        /**
+         * Delivery
+         * @description An event on its way to a webhook, with its last attempt.
+         */
+        Delivery: {
+            /**
+             * Answer
+             * @description The first 1,024 bytes of the last answer as text.
+             */
+            answer?: string | null;
+            /**
+             * Attempted
+             * @description When the last attempt ended.
+             */
+            attempted?: string | null;
+            /** Attempts */
+            attempts: number;
+            /**
+             * Created
+             * Format: date-time
+             */
+            created: string;
+            /**
+             * Due
+             * @description When the next attempt starts.
+             */
+            due?: string | null;
+            /**
+             * Duration
+             * @description Length of the last attempt.
+             */
+            duration?: number | null;
+            /**
+             * Event
+             * @description Also the `webhook-id` of each attempt.
+             */
+            event: string;
+            /**
+             * Reason
+             * @description Why the last attempt failed.
+             */
+            reason?: string | null;
+            state: components["schemas"]["DeliveryState"];
+            /**
+             * Status
+             * @description HTTP status of the last answer; null if there was none.
+             */
+            status?: number | null;
+            /** Type */
+            type: string;
+        };
+        /**
+         * DeliveryState
+         * @description How far an event is on its way to a webhook.
+         * @enum {string}
+         */
+        DeliveryState: "waiting" | "sending" | "delivered" | "failed";
         /**
          * DescriptorFormat
          * @description The format of a file of descriptors.
@@ -4814,6 +5013,13 @@ export interface components {
             /** Next */
             next?: string | null;
         };
+        /** Page[Delivery] */
+        Page_Delivery_: {
+            /** Items */
+            items: components["schemas"]["Delivery"][];
+            /** Next */
+            next?: string | null;
+        };
         /** Page[DuplicateGroup] */
         Page_DuplicateGroup_: {
             /** Items */
@@ -4916,6 +5122,13 @@ export interface components {
         Page_TaskQueue_: {
             /** Items */
             items: components["schemas"]["TaskQueue"][];
+            /** Next */
+            next?: string | null;
+        };
+        /** Page[Webhook] */
+        Page_Webhook_: {
+            /** Items */
+            items: components["schemas"]["Webhook"][];
             /** Next */
             next?: string | null;
         };
@@ -6563,6 +6776,202 @@ export interface components {
             items: {
                 [key: string]: string;
             };
+        };
+        /**
+         * Webhook
+         * @description A webhook.
+         */
+        Webhook: {
+            /**
+             * Created
+             * Format: date-time
+             */
+            created: string;
+            /** Description */
+            description: string;
+            /**
+             * Event Types
+             * @description Types of the events that it gets, sorted; empty for all.
+             */
+            event_types: string[];
+            /**
+             * Failing Since
+             * @description When the first of the attempts failed that all failed since the last success.
+             */
+            failing_since?: string | null;
+            /** Id */
+            id: string;
+            /**
+             * Previous Secret Until
+             * @description Until when events are signed with the previous secret too.
+             */
+            previous_secret_until?: string | null;
+            /**
+             * Reason
+             * @description Why it is disabled.
+             */
+            reason?: string | null;
+            state: components["schemas"]["WebhookState"];
+            /**
+             * Updated
+             * Format: date-time
+             */
+            updated: string;
+            /** Url */
+            url: string;
+        };
+        /**
+         * WebhookCreate
+         * @description Request body to create a webhook.
+         */
+        WebhookCreate: {
+            /**
+             * Description
+             * @default
+             */
+            description?: string;
+            /**
+             * Event Types
+             * @default []
+             */
+            event_types?: ("item.added" | "item.changed" | "item.corrected" | "item.deleted" | "item.hidden" | "item.restored" | "collection.changed" | "tag.proposed" | "recommendations.updated" | "search.matched" | "import.changed" | "map.changed" | "artifact.added" | "job.queued" | "job.running" | "job.succeeded" | "job.skipped" | "job.failed" | "job.cancelled" | "run.finished")[];
+            /** Url */
+            url: string;
+        };
+        /**
+         * WebhookEdit
+         * @description Request body to change a webhook; absent fields stay as they are.
+         *
+         *     A changed address gets nothing before it has passed a test.
+         */
+        WebhookEdit: {
+            /** Description */
+            description?: string | null;
+            /** Event Types */
+            event_types?: ("item.added" | "item.changed" | "item.corrected" | "item.deleted" | "item.hidden" | "item.restored" | "collection.changed" | "tag.proposed" | "recommendations.updated" | "search.matched" | "import.changed" | "map.changed" | "artifact.added" | "job.queued" | "job.running" | "job.succeeded" | "job.skipped" | "job.failed" | "job.cancelled" | "run.finished")[] | null;
+            /** Url */
+            url?: string | null;
+        };
+        /**
+         * WebhookReplay
+         * @description Request body to send events again: some of them, or those of a time.
+         */
+        WebhookReplay: {
+            /**
+             * Cursor
+             * @description Only with `since`: `next` of the last answer, to go on after it.
+             */
+            cursor?: string | null;
+            /**
+             * Events
+             * @description Ids of events.
+             * @default []
+             */
+            events?: string[];
+            /**
+             * Since
+             * @description Send the events from this time on; the oldest first.
+             */
+            since?: string | null;
+            /**
+             * Until
+             * @description Only with `since`: send those before this time.
+             */
+            until?: string | null;
+        };
+        /**
+         * WebhookReplayed
+         * @description How many events a replay sends.
+         */
+        WebhookReplayed: {
+            /** Count */
+            count: number;
+            /**
+             * Next
+             * @description Send it as `cursor` for the further events of the time; null if there are none.
+             */
+            next?: string | null;
+        };
+        /**
+         * WebhookState
+         * @description Whether a webhook gets events.
+         * @enum {string}
+         */
+        WebhookState: "unverified" | "active" | "disabled";
+        /**
+         * WebhookTest
+         * @description What became of a test: a challenge was sent, and the answer had to contain it.
+         */
+        WebhookTest: {
+            /**
+             * Answer
+             * @description The first 1,024 bytes of the answer as text.
+             */
+            answer?: string | null;
+            /** Duration */
+            duration: number;
+            /** Passed */
+            passed: boolean;
+            /**
+             * Reason
+             * @description What was wrong with the answer, and what to do.
+             */
+            reason?: string | null;
+            /**
+             * Status
+             * @description HTTP status of the answer; null if there was none.
+             */
+            status?: number | null;
+            /** @description The webhook after the test: active if the test passed. */
+            webhook: components["schemas"]["Webhook"];
+        };
+        /**
+         * WebhookWithSecret
+         * @description A webhook with the secret that signs its events, which no other answer contains.
+         */
+        WebhookWithSecret: {
+            /**
+             * Created
+             * Format: date-time
+             */
+            created: string;
+            /** Description */
+            description: string;
+            /**
+             * Event Types
+             * @description Types of the events that it gets, sorted; empty for all.
+             */
+            event_types: string[];
+            /**
+             * Failing Since
+             * @description When the first of the attempts failed that all failed since the last success.
+             */
+            failing_since?: string | null;
+            /** Id */
+            id: string;
+            /**
+             * Previous Secret Until
+             * @description Until when events are signed with the previous secret too.
+             */
+            previous_secret_until?: string | null;
+            /**
+             * Reason
+             * @description Why it is disabled.
+             */
+            reason?: string | null;
+            /**
+             * Secret
+             * @description `whsec_` and 32 random bytes in base64.
+             */
+            secret: string;
+            state: components["schemas"]["WebhookState"];
+            /**
+             * Updated
+             * Format: date-time
+             */
+            updated: string;
+            /** Url */
+            url: string;
         };
         /**
          * Worker
@@ -12611,6 +13020,370 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["Waveforms"];
+                };
+            };
+            400: components["responses"]["Refused400"];
+            401: components["responses"]["Refused401"];
+            403: components["responses"]["Refused403"];
+            404: components["responses"]["Refused404"];
+            405: components["responses"]["Refused405"];
+            409: components["responses"]["Refused409"];
+            412: components["responses"]["Refused412"];
+            413: components["responses"]["Refused413"];
+            422: components["responses"]["Refused422"];
+            429: components["responses"]["Refused429"];
+            500: components["responses"]["Refused500"];
+            502: components["responses"]["Refused502"];
+            503: components["responses"]["Refused503"];
+        };
+    };
+    get_webhooks: {
+        parameters: {
+            query?: {
+                /** @description Maximum rows of a page. */
+                limit?: number;
+                /** @description `next` of the previous page. */
+                cursor?: string | null;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Page_Webhook_"];
+                };
+            };
+            400: components["responses"]["Refused400"];
+            401: components["responses"]["Refused401"];
+            403: components["responses"]["Refused403"];
+            404: components["responses"]["Refused404"];
+            405: components["responses"]["Refused405"];
+            409: components["responses"]["Refused409"];
+            412: components["responses"]["Refused412"];
+            413: components["responses"]["Refused413"];
+            422: components["responses"]["Refused422"];
+            429: components["responses"]["Refused429"];
+            500: components["responses"]["Refused500"];
+            502: components["responses"]["Refused502"];
+            503: components["responses"]["Refused503"];
+        };
+    };
+    post_webhooks: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description Any text of your own: the same request with the same key is done once. */
+                "Idempotency-Key"?: string | null;
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                /**
+                 * @example {
+                 *       "event_types": [
+                 *         "job.failed",
+                 *         "job.succeeded"
+                 *       ],
+                 *       "url": "https://example.org/cratedig"
+                 *     }
+                 */
+                "application/json": components["schemas"]["WebhookCreate"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["WebhookWithSecret"];
+                };
+            };
+            400: components["responses"]["Refused400"];
+            401: components["responses"]["Refused401"];
+            403: components["responses"]["Refused403"];
+            404: components["responses"]["Refused404"];
+            405: components["responses"]["Refused405"];
+            409: components["responses"]["Refused409"];
+            412: components["responses"]["Refused412"];
+            413: components["responses"]["Refused413"];
+            422: components["responses"]["Refused422"];
+            429: components["responses"]["Refused429"];
+            500: components["responses"]["Refused500"];
+            502: components["responses"]["Refused502"];
+            503: components["responses"]["Refused503"];
+        };
+    };
+    get_webhooks_by_webhook: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                webhook: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Webhook"];
+                };
+            };
+            /** @description Not modified: the resource still has the `ETag` in `If-None-Match`. */
+            304: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            400: components["responses"]["Refused400"];
+            401: components["responses"]["Refused401"];
+            403: components["responses"]["Refused403"];
+            404: components["responses"]["Refused404"];
+            405: components["responses"]["Refused405"];
+            409: components["responses"]["Refused409"];
+            412: components["responses"]["Refused412"];
+            413: components["responses"]["Refused413"];
+            422: components["responses"]["Refused422"];
+            429: components["responses"]["Refused429"];
+            500: components["responses"]["Refused500"];
+            502: components["responses"]["Refused502"];
+            503: components["responses"]["Refused503"];
+        };
+    };
+    delete_webhooks_by_webhook: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                webhook: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            400: components["responses"]["Refused400"];
+            401: components["responses"]["Refused401"];
+            403: components["responses"]["Refused403"];
+            404: components["responses"]["Refused404"];
+            405: components["responses"]["Refused405"];
+            409: components["responses"]["Refused409"];
+            412: components["responses"]["Refused412"];
+            413: components["responses"]["Refused413"];
+            422: components["responses"]["Refused422"];
+            429: components["responses"]["Refused429"];
+            500: components["responses"]["Refused500"];
+            502: components["responses"]["Refused502"];
+            503: components["responses"]["Refused503"];
+        };
+    };
+    patch_webhooks_by_webhook: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                webhook: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                /**
+                 * @example {
+                 *       "event_types": []
+                 *     }
+                 */
+                "application/json": components["schemas"]["WebhookEdit"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Webhook"];
+                };
+            };
+            400: components["responses"]["Refused400"];
+            401: components["responses"]["Refused401"];
+            403: components["responses"]["Refused403"];
+            404: components["responses"]["Refused404"];
+            405: components["responses"]["Refused405"];
+            409: components["responses"]["Refused409"];
+            412: components["responses"]["Refused412"];
+            413: components["responses"]["Refused413"];
+            422: components["responses"]["Refused422"];
+            429: components["responses"]["Refused429"];
+            500: components["responses"]["Refused500"];
+            502: components["responses"]["Refused502"];
+            503: components["responses"]["Refused503"];
+        };
+    };
+    get_webhooks_by_webhook_deliveries: {
+        parameters: {
+            query?: {
+                state?: components["schemas"]["DeliveryState"] | null;
+                /** @description Maximum rows of a page. */
+                limit?: number;
+                /** @description `next` of the previous page. */
+                cursor?: string | null;
+            };
+            header?: never;
+            path: {
+                webhook: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Page_Delivery_"];
+                };
+            };
+            400: components["responses"]["Refused400"];
+            401: components["responses"]["Refused401"];
+            403: components["responses"]["Refused403"];
+            404: components["responses"]["Refused404"];
+            405: components["responses"]["Refused405"];
+            409: components["responses"]["Refused409"];
+            412: components["responses"]["Refused412"];
+            413: components["responses"]["Refused413"];
+            422: components["responses"]["Refused422"];
+            429: components["responses"]["Refused429"];
+            500: components["responses"]["Refused500"];
+            502: components["responses"]["Refused502"];
+            503: components["responses"]["Refused503"];
+        };
+    };
+    post_webhooks_by_webhook_replay: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                webhook: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                /**
+                 * @example {
+                 *       "since": "2026-11-30T12:00:00Z"
+                 *     }
+                 */
+                "application/json": components["schemas"]["WebhookReplay"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["WebhookReplayed"];
+                };
+            };
+            400: components["responses"]["Refused400"];
+            401: components["responses"]["Refused401"];
+            403: components["responses"]["Refused403"];
+            404: components["responses"]["Refused404"];
+            405: components["responses"]["Refused405"];
+            409: components["responses"]["Refused409"];
+            412: components["responses"]["Refused412"];
+            413: components["responses"]["Refused413"];
+            422: components["responses"]["Refused422"];
+            429: components["responses"]["Refused429"];
+            500: components["responses"]["Refused500"];
+            502: components["responses"]["Refused502"];
+            503: components["responses"]["Refused503"];
+        };
+    };
+    post_webhooks_by_webhook_secret: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description Any text of your own: the same request with the same key is done once. */
+                "Idempotency-Key"?: string | null;
+            };
+            path: {
+                webhook: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["WebhookWithSecret"];
+                };
+            };
+            400: components["responses"]["Refused400"];
+            401: components["responses"]["Refused401"];
+            403: components["responses"]["Refused403"];
+            404: components["responses"]["Refused404"];
+            405: components["responses"]["Refused405"];
+            409: components["responses"]["Refused409"];
+            412: components["responses"]["Refused412"];
+            413: components["responses"]["Refused413"];
+            422: components["responses"]["Refused422"];
+            429: components["responses"]["Refused429"];
+            500: components["responses"]["Refused500"];
+            502: components["responses"]["Refused502"];
+            503: components["responses"]["Refused503"];
+        };
+    };
+    post_webhooks_by_webhook_test: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                webhook: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["WebhookTest"];
                 };
             };
             400: components["responses"]["Refused400"];

@@ -1,0 +1,1 @@
+"""Back up and restore the databases and the object store of a server."""
