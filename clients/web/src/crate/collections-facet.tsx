@@ -8,6 +8,7 @@ import { collect, collectionsQuery, createCollection, renameCollection } from ".
 import { useDropTarget } from "./drop-target";
 import { FacetGroup } from "./facet-parts";
 import { NameField } from "./name-field";
+import { SharingDialog } from "./sharing-dialog";
 import { countText } from "./texts";
 import type { Collection, SearchHit } from "./types";
 import type { Crate } from "./use-crate";
@@ -57,6 +58,7 @@ export function CollectionsFacet({
 function OwnCollection({ crate, collection }: { crate: Crate; collection: Collection }) {
   const { filters, setFilters } = crate;
   const [isNaming, setIsNaming] = useState(false);
+  const [isSharing, setIsSharing] = useState(false);
   const isOpen = filters.collection === collection.id;
   if (isNaming) {
     return (
@@ -72,15 +74,19 @@ function OwnCollection({ crate, collection }: { crate: Crate; collection: Collec
     );
   }
   return (
-    <CollectionRow
-      label={collection.name}
-      count={collection.items}
-      isOpen={isOpen}
-      onOpen={() => setFilters({ collection: isOpen ? null : collection.id })}
-      onRename={() => setIsNaming(true)}
-      onExport={() => exportCollection(collection)}
-      onSounds={(hits) => void collect(collection, hits)}
-    />
+    <>
+      <CollectionRow
+        label={collection.name}
+        count={collection.items}
+        isOpen={isOpen}
+        onOpen={() => setFilters({ collection: isOpen ? null : collection.id })}
+        onRename={() => setIsNaming(true)}
+        onExport={() => exportCollection(collection)}
+        onShare={() => setIsSharing(true)}
+        onSounds={(hits) => void collect(collection, hits)}
+      />
+      {isSharing && <SharingDialog collection={collection} onClose={() => setIsSharing(false)} />}
+    </>
   );
 }
 
@@ -91,6 +97,7 @@ function CollectionRow({
   onOpen,
   onRename,
   onExport,
+  onShare,
   onSounds,
 }: {
   label: string;
@@ -99,6 +106,7 @@ function CollectionRow({
   onOpen: () => void;
   onRename?: () => void;
   onExport?: () => void;
+  onShare?: () => void;
   onSounds?: (hits: SearchHit[]) => void;
 }) {
   const target = useDropTarget((hits) => onSounds?.(hits));
@@ -114,6 +122,17 @@ function CollectionRow({
         <span className="ellipsis">{label}</span>
         <span className="facet-count">{count === undefined ? "" : countText(count)}</span>
       </button>
+      {isOpen && onShare && (
+        <button
+          type="button"
+          className="icon-btn small"
+          aria-label={`Share ${label}`}
+          title="Share"
+          onClick={onShare}
+        >
+          <Icon name="link" />
+        </button>
+      )}
       {isOpen && onExport && (
         <button
           type="button"

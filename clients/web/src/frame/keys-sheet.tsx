@@ -12,6 +12,7 @@ const PLACE_NAMES: Readonly<Record<KeyPlace, string>> = {
   tracks: "Tracks",
   track: "Track",
   map: "Map",
+  shared: "Shared collection",
 };
 
 export function KeysSheet({ onClose }: { onClose: () => void }) {

@@ -1,6 +1,7 @@
 /** The table of keys: handlers, the `?` sheet, the palette and every tooltip come from it. */
 import { CRATE_KEYS } from "../crate/keys";
 import { MAP_KEYS } from "../map/keys";
+import { SHARED_KEYS } from "../shared/keys";
 import { TEACH_KEYS } from "../teach/keys";
 import { TRACK_KEYS } from "../track/keys";
 import { TRACKS_KEYS } from "../tracks/keys";
@@ -51,4 +52,5 @@ export const KEYS: readonly KeyEntry[] = [
   ...TRACKS_KEYS,
   ...TRACK_KEYS,
   ...MAP_KEYS,
+  ...SHARED_KEYS,
 ];

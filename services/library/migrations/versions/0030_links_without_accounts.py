@@ -1,0 +1,15 @@
+"""Links to collections say what they give, also without an account."""
+
+import sqlalchemy as sa
+from alembic import op
+
+revision = "0030"
+down_revision = "0027"
+
+
+def upgrade() -> None:
+    """Bring the tables up to this revision."""
+    op.add_column(
+        "collection_links",
+        sa.Column("access", sa.String(), nullable=False, server_default="account"),
+    )
