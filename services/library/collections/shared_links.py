@@ -69,9 +69,9 @@ class SharedLinks:
                 col(CollectionLinkRow.expires) > database_of(self._session).now(),
             )
         )
-        if (found := (await self._session.execute(query)).first()) is None:
+        if (row := (await self._session.execute(query)).first()) is None:
             raise not_found()
-        linked = LinkedCollection(*found)
+        linked = LinkedCollection(*row)
         if not may(self._guest, Action.LISTEN, linked.row, role=linked.access):
             raise not_found()
         return linked
@@ -111,7 +111,7 @@ class SharedLinks:
         return [_to_api(item, waveforms.get(item.id)) for item in listed], following
 
     async def audio(self, linked: LinkedCollection, item: ItemId) -> ArtifactRow:
-        """Return the file with which an item is heard. Raises `ProblemError`."""
+        """Return the file with which an item is listened to. Raises `ProblemError`."""
         return (await self._file(linked, item, Action.LISTEN, _LISTENED))[1]
 
     async def download(self, linked: LinkedCollection, item: ItemId) -> tuple[ItemRow, ArtifactRow]:

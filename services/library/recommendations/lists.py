@@ -32,7 +32,7 @@ from services.library.recommendations.tables import (
     RecommendationListRow,
 )
 from services.library.recommendations.views import advice_of, recommendations_to_api
-from services.library.search.matching import refusal
+from services.library.search.limits import refusal
 from services.library.search.searching import Searches
 from services.library.similarity.sound_vectors import UNSCORED
 

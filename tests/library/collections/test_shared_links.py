@@ -72,8 +72,8 @@ async def test_a_link_shows_the_collection_and_plays_its_items(
     assert rows[0]["audio"]["duration"] == 10.0
     # Nothing else of an item: no metadata, tags, rating, owner.
     assert set(rows[1]) == {"id", "kind", "name", "stem", "audio", "bpm", "waveform"}
-    heard = await guest.get(f"{path}/items/{item}/audio")
-    assert (await guest.store().get(heard["url"])).is_success
+    audio = await guest.get(f"{path}/items/{item}/audio")
+    assert (await guest.store().get(audio["url"])).is_success
     saved = await guest.http.get(f"/v1{path}/items/{item}/download")
     assert saved.status_code == (200 if access == "download" else 404)
     if access == "download":
@@ -136,7 +136,7 @@ async def test_a_cover_is_shown_if_it_is_an_image(catalogue: Catalogue) -> None:
     assert (await guest.http.get(path)).status_code == 200
 
 
-async def test_accesses_are_told_apart_by_the_request(catalogue: Catalogue) -> None:
+async def test_an_unknown_access_is_refused(catalogue: Catalogue) -> None:
     owner = catalogue.user()
     id_ = (await owner.post("/collections", {"name": "Kicks"}))["id"]
     wrong = await owner.http.post(f"/v1/collections/{id_}/links", json={"access": "all"})

@@ -21,7 +21,6 @@ export function SharedFrame({ secret, isSignedIn }: { secret: string; isSignedIn
           <Logo />
           Cratedig
         </Link>
-        <span />
         <Link className="btn quiet" href="/">
           {isSignedIn ? "Open your crate" : "Sign in"}
         </Link>

@@ -1,4 +1,4 @@
-/** A collection that somebody shared by a link: seen and heard without an account. */
+/** A collection that somebody shared by a link: seen and playable without an account. */
 import { useInfiniteQuery, useQuery } from "@tanstack/react-query";
 import { player } from "../audio/player";
 import { ProblemError } from "../data/problem-error";
@@ -42,10 +42,10 @@ function Ended({ error }: { error: Error }) {
 function Listening({ secret, collection }: { secret: string; collection: SharedCollection }) {
   const pages = useInfiniteQuery(itemsQuery(secret));
   const items = (pages.data?.pages ?? []).flatMap((page) => page.items);
-  const heard = items.filter((item) => item.audio != null);
+  const playable = items.filter((item) => item.audio != null);
   const play = (item: SharedItem): void => {
-    const at = heard.indexOf(item);
-    const [before, after] = [heard[at - 1], heard[at + 1]];
+    const at = playable.indexOf(item);
+    const [before, after] = [playable[at - 1], playable[at + 1]];
     player.neighbours.set({
       ...(before && { previous: () => play(before) }),
       ...(after && { next: () => play(after) }),
@@ -54,8 +54,8 @@ function Listening({ secret, collection }: { secret: string; collection: SharedC
   };
   const step = (by: number): void => {
     const key = player.state.get().sound?.key;
-    const at = heard.findIndex((item) => item.id === key);
-    const next = heard[at < 0 ? 0 : Math.min(Math.max(at + by, 0), heard.length - 1)];
+    const at = playable.findIndex((item) => item.id === key);
+    const next = playable[at < 0 ? 0 : Math.min(Math.max(at + by, 0), playable.length - 1)];
     if (next) play(next);
   };
   useKeys({
