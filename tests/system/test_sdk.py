@@ -131,6 +131,10 @@ CASES: dict[str, Case] = {
     "pipelines.list": lambda c, w: c.pipelines.list(page_size=1),
     "pipelines.replace": replace_pipeline,
     "recommendations.dismiss": lambda c, w: c.recommendations.dismiss(w.item),
+    "recommendations.dismissed": lambda c, w: (
+        c.recommendations.dismiss(w.item),
+        c.recommendations.dismissed(page_size=1),
+    )[1],
     "recommendations.list": lambda c, w: c.recommendations.list(
         collection="favourites", q="class:kick", page_size=5
     ),

@@ -99,6 +99,7 @@ from cratedig.types.imports import (
 from cratedig.types.maps import Map, MapLabel, MapPoints, MapState
 from cratedig.types.notes import DecodedNote, DecodedNotes, NoteThresholds
 from cratedig.types.recommendations import (
+    DismissedRecommendation,
     ReasonKind,
     Recommendation,
     RecommendationReason,
@@ -196,6 +197,7 @@ __all__ = [
     "DescriptorFormat",
     "DeviceAuthorization",
     "DeviceSession",
+    "DismissedRecommendation",
     "Download",
     "DuplicateGroup",
     "DuplicateItem",

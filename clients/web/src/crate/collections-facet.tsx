@@ -2,12 +2,14 @@
 
 import { useQuery } from "@tanstack/react-query";
 import { useState } from "react";
+import { useKeys } from "../keys/commands";
 import { Icon } from "../parts/icon";
 import { exportCollection } from "../export/open";
 import { collect, collectionsQuery, createCollection, renameCollection } from "./collections-data";
 import { useDropTarget } from "./drop-target";
 import { FacetGroup } from "./facet-parts";
 import { NameField } from "./name-field";
+import { RecommendedDialog } from "./recommended-dialog";
 import { SharingDialog } from "./sharing-dialog";
 import { countText } from "./texts";
 import type { Collection, SearchHit } from "./types";
@@ -23,6 +25,9 @@ export function CollectionsFacet({
   const { filters, setFilters } = crate;
   const collections = useQuery(collectionsQuery);
   const [isNaming, setIsNaming] = useState(false);
+  const [isRecommending, setIsRecommending] = useState(false);
+  const opened = collections.data?.find((each) => each.id === filters.collection) ?? null;
+  useKeys({ "crate-recommend": () => setIsRecommending(true) });
   const create = async (name: string, hits: readonly SearchHit[]): Promise<void> => {
     setIsNaming(false);
     const made = await createCollection(name);
@@ -50,6 +55,12 @@ export function CollectionsFacet({
         <button type="button" className="facet-more" onClick={() => setIsNaming(true)}>
           New collection
         </button>
+      )}
+      <button type="button" className="facet-more" onClick={() => setIsRecommending(true)}>
+        {opened === null ? "Recommended for you" : `What fits ${opened.name}`}
+      </button>
+      {isRecommending && (
+        <RecommendedDialog collection={opened} onClose={() => setIsRecommending(false)} />
       )}
     </FacetGroup>
   );

@@ -1642,6 +1642,26 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/v1/recommendations/dismissed": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * List the items that you dismissed, last dismissed first
+         * @description List the items that you dismissed, last dismissed first.
+         */
+        get: operations["get_recommendations_dismissed"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/v1/recommendations/{item}/dismiss": {
         parameters: {
             query?: never;
@@ -3552,6 +3572,18 @@ export interface components {
          */
         DeviceStatus: "pending" | "slow_down" | "complete";
         /**
+         * DismissedRecommendation
+         * @description An item that its owner does not want to see recommended.
+         */
+        DismissedRecommendation: {
+            /**
+             * Dismissed
+             * Format: date-time
+             */
+            dismissed: string;
+            item: components["schemas"]["Item"];
+        };
+        /**
          * Download
          * @description A signed URL that returns an artifact's bytes.
          */
@@ -4921,6 +4953,13 @@ export interface components {
             /** Next */
             next?: string | null;
         };
+        /** Page[DismissedRecommendation] */
+        Page_DismissedRecommendation_: {
+            /** Items */
+            items: components["schemas"]["DismissedRecommendation"][];
+            /** Next */
+            next?: string | null;
+        };
         /** Page[DuplicateGroup] */
         Page_DuplicateGroup_: {
             /** Items */
@@ -5360,11 +5399,12 @@ export interface components {
         RecommendationState: "ready" | "computing" | "nothing_to_learn_from";
         /**
          * Recommendations
-         * @description Recommended items in the order in which to hear them: fitting, and unlike each other.
+         * @description Recommended items of the caller in the order in which to hear them: fitting, and varied.
          *
-         *     Among them are no favourites, rated or hidden items, dismissed recommendations, or items of the
-         *     collection that they are for; for the account, none of the tray or of any own collection either,
-         *     except those that imports made.
+         *     None is farther than `MAX_DISTANCE` from the liked sound that it is nearest to. Among them are
+         *     no favourites, rated or hidden items, dismissed recommendations, or items of the collection that
+         *     they are for; for the account, none of the tray or of any own collection either, except those
+         *     that imports made.
          */
         Recommendations: {
             /**
@@ -10796,7 +10836,7 @@ export interface operations {
     get_recommendations: {
         parameters: {
             query?: {
-                /** @description `account` for all that you like, or `collection:` and the id of one of your collections, `favourites` or `tray`. */
+                /** @description `account` for all that you like, or `collection:` and the id of a collection of yours or that you edit, `favourites` or `tray`. */
                 for?: string;
                 /** @description Filters in the query language; only matching items are returned. */
                 q?: string;
@@ -10816,6 +10856,44 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["Recommendations"];
+                };
+            };
+            400: components["responses"]["Refused400"];
+            401: components["responses"]["Refused401"];
+            403: components["responses"]["Refused403"];
+            404: components["responses"]["Refused404"];
+            405: components["responses"]["Refused405"];
+            409: components["responses"]["Refused409"];
+            412: components["responses"]["Refused412"];
+            413: components["responses"]["Refused413"];
+            422: components["responses"]["Refused422"];
+            429: components["responses"]["Refused429"];
+            500: components["responses"]["Refused500"];
+            502: components["responses"]["Refused502"];
+            503: components["responses"]["Refused503"];
+        };
+    };
+    get_recommendations_dismissed: {
+        parameters: {
+            query?: {
+                /** @description Maximum rows of a page. */
+                limit?: number;
+                /** @description `next` of the previous page. */
+                cursor?: string | null;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Page_DismissedRecommendation_"];
                 };
             };
             400: components["responses"]["Refused400"];

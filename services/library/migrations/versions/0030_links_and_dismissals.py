@@ -1,4 +1,4 @@
-"""Links to collections say what they give, also without an account."""
+"""Links to collections say what they give; dismissed recommendations are listed."""
 
 import sqlalchemy as sa
 from alembic import op
@@ -12,4 +12,9 @@ def upgrade() -> None:
     op.add_column(
         "collection_links",
         sa.Column("access", sa.String(), nullable=False, server_default="account"),
+    )
+    op.create_index(
+        "ix_recommendation_dismissals_page",
+        "recommendation_dismissals",
+        ["owner", "dismissed", "item"],
     )
