@@ -13,6 +13,7 @@ const PLACE_NAMES: Readonly<Record<KeyPlace, string>> = {
   track: "Track",
   map: "Map",
   shared: "Shared collection",
+  cuts: "Cuts of a track",
 };
 
 export function KeysSheet({ onClose }: { onClose: () => void }) {
