@@ -260,6 +260,12 @@ bench-search: setup ## Print the figures of searches over 100,000 items; ARGS=--
 	$(BIN)/python -m benchmarks.search $(ARGS)
 
 .PHONY: bench-similarity
+bench-crate: setup weights ## Use a crate of 100,000 sounds by the command line, embedded and on Kafka, S3 and Postgres
+	$(BIN)/python -m benchmarks.crate $(ARGS)
+	@$(BIN)/python -m deploy.servers up
+	@status=0; CRATEDIG_CLUSTER=required $(BIN)/python -m benchmarks.crate --cluster $(ARGS) || status=$$?; \
+	$(BIN)/python -m deploy.servers down; exit $$status
+
 bench-similarity: setup weights ## Print how well vectors find sounds that are alike; needs the kits that train-similarity fetches
 	$(BIN)/python -m benchmarks.similarity $(ARGS)
 

@@ -21,6 +21,7 @@ ORDER = (
     "attack",
     "searching",
     "search",
+    "crate",
     "web",
     "vectors",
     "memory",

@@ -14,6 +14,7 @@ import resource
 import time
 
 import numpy as np
+from numpy.typing import NDArray
 
 from benchmarks.environments import SMALLEST, few, test_data
 from benchmarks.similarity_sounds import recordings, slices
@@ -27,6 +28,7 @@ from tools.train_tagging.synthesis import drums
 
 SIZES = [60] if SMALLEST else [2_000, 20_000, 200_000]
 NEIGHBOURS = 15
+Indices = NDArray[np.int64]
 SEED = 1
 
 
@@ -40,14 +42,13 @@ def real_vectors() -> F32:
     return vectors[np.linalg.norm(vectors, axis=1) > 0]
 
 
-def between(vectors: F32, count: int, chance: np.random.Generator) -> F32:
-    """Return sounds between some sounds and their neighbours, unit vectors `[count, dimension]`."""
+def between(vectors: F32, first: Indices, chance: np.random.Generator) -> F32:
+    """Return a sound between each of `first` and one of its neighbours, `[count, dimension]`."""
     cosines = vectors @ vectors.T
     near = min(NEIGHBOURS, len(vectors) - 1)
     neighbours = np.argsort(-cosines, axis=1)[:, 1 : near + 1]
-    first = chance.integers(0, len(vectors), count)
-    second = neighbours[first, chance.integers(0, near, count)]
-    share = chance.random((count, 1), np.float32)
+    second = neighbours[first, chance.integers(0, near, len(first))]
+    share = chance.random((len(first), 1), np.float32)
     return unit_rows((vectors[first] * (1 - share) + vectors[second] * share).astype(np.float64))
 
 
@@ -86,7 +87,8 @@ def main() -> None:
     print("|---:|---:|---:|---:|---:|---:|---:|")
     chance = np.random.default_rng(SEED)
     for size in sizes:
-        print(measure(between(real, size, chance)), flush=True)
+        first = chance.integers(0, len(real), size)
+        print(measure(between(real, first, chance)), flush=True)
 
 
 if __name__ == "__main__":

@@ -17,6 +17,7 @@ from kit.http.health import health_app
 from kit.http.server import Server
 from kit.observability import logging as logs
 from kit.observability.metrics import LOOP_LAG
+from kit.observability.tracing import record
 from kit.platform import Platform, open_platform
 from kit.process import StartRefused, prepare
 from kit.service import (
@@ -81,6 +82,10 @@ async def serve(
     for service in services:
         if service.word not in settings_by_word:
             settings_by_word[service.word] = read(service.settings)
+    if settings.traces_url:
+        words = [service.word for service in services]
+        name = f"cratedig-{words[0]}" if len(words) == 1 else "cratedig"
+        record(settings.traces_url, service=name, share=settings.traces_share)
     server = ServiceHost(open_platform(settings), settings_by_word)
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):

@@ -115,6 +115,11 @@ class KitSettings(ServiceSettings):
     """`DEBUG`, `INFO`, `WARNING` or `ERROR`."""
     log_format: Annotated[str, Field(pattern=r"^(json|text)$")] = "json"
     """`json`, or `text` for a terminal."""
+    traces_url: str = ""
+    """Where an OpenTelemetry collector takes traces as OTLP over HTTP, such as
+    `http://collector:4318/v1/traces`; without one none are recorded."""
+    traces_share: Annotated[float, Field(ge=0.0, le=1.0)] = 1.0
+    """Share of the traces that is recorded."""
     health_host: str = "127.0.0.1"
     """Address on which workers serve health checks and metrics."""
     health_port: Port | None = None

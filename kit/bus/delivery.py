@@ -3,6 +3,8 @@
 import asyncio
 import logging
 
+from opentelemetry.trace import SpanKind
+
 from contracts.music import Seconds
 from contracts.topics import Topic
 from kit.bus.base import DecodeError, Handler, RetryLater
@@ -51,9 +53,17 @@ async def deliver(
         if number:
             await asyncio.sleep(PAUSES[number - 1])
         try:
-            continue_trace(event.traceparent)
-            async with asyncio.timeout(limit):
-                await handler(event)
+            with continue_trace(
+                event.traceparent,
+                f"process {event.type}",
+                kind=SpanKind.CONSUMER,
+                attributes={
+                    "messaging.destination.name": topic.name,
+                    "messaging.message.id": event.id,
+                },
+            ):
+                async with asyncio.timeout(limit):
+                    await handler(event)
         except RetryLater:
             raise
         except TimeoutError as error:

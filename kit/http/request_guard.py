@@ -5,6 +5,7 @@ import re
 import time
 from collections.abc import Sequence
 
+from opentelemetry.trace import Span, SpanKind
 from prometheus_client import Histogram
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.requests import ClientDisconnect
@@ -34,6 +35,8 @@ REQUESTS = Histogram(
     buckets=(0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10),
 )
 _METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
+_FREQUENT = (*HEALTH, "/internal/")
+"""Path prefixes of health checks, polls and heartbeats."""
 _PORT = re.compile(r":\d*$")
 _SURROGATE = re.compile("[\ud800-\udfff]")
 
@@ -72,8 +75,20 @@ class RequestGuard:
             await self._app(scope, receive, send)
             return
         headers = Headers(scope=scope)
-        continue_trace(headers.get("traceparent"))
-        answer = _with_headers(send, current_trace_id(), method=scope["method"])
+        method = scope["method"] if scope["method"] in _METHODS else "other"
+        with continue_trace(
+            headers.get("traceparent"),
+            method,
+            kind=SpanKind.SERVER,
+            attributes={"http.request.method": method},
+            recorded=not scope["path"].startswith(_FREQUENT),
+        ) as span:
+            await self._answer(scope, headers, receive, _with_headers(send, span, method=method))
+            if route := getattr(scope.get("route"), "path", None):
+                span.update_name(f"{method} {route}")
+                span.set_attribute("http.route", route)
+
+    async def _answer(self, scope: Scope, headers: Headers, receive: Receive, answer: Send) -> None:
         try:
             self._check_head(scope, headers)
         except ProblemError as refusal:
@@ -112,13 +127,14 @@ class RequestGuard:
             )
 
 
-def _with_headers(send: Send, trace: str, *, method: str) -> Send:
+def _with_headers(send: Send, span: Span, *, method: str) -> Send:
     began = time.perf_counter()
+    trace = current_trace_id()
 
     async def answer(message: Message) -> None:
         if message["type"] == "http.response.start":
-            known = method if method in _METHODS else "other"
-            duration = REQUESTS.labels(method=known, status=str(message["status"]))
+            duration = REQUESTS.labels(method=method, status=str(message["status"]))
+            span.set_attribute("http.response.status_code", message["status"])
             duration.observe(time.perf_counter() - began)
             headers = MutableHeaders(scope=message)
             for name, value in SECURITY.items():

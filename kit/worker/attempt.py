@@ -18,6 +18,7 @@ from enum import StrEnum
 from pathlib import Path
 from typing import Any
 
+from opentelemetry.trace import SpanKind
 from pydantic import BaseModel
 
 from contracts.envelope import Event, dataschema
@@ -42,7 +43,7 @@ from kit.bus.base import BusError
 from kit.clock import new_id
 from kit.objects.base import ObjectError, StoreFull
 from kit.observability.metrics import JOB_DURATION
-from kit.observability.tracing import continue_trace
+from kit.observability.tracing import continue_trace, current_traceparent, span
 from kit.platform import ServicePlatform
 from kit.worker.child_protocol import ChildResult, Finished, Previewed, ProgressMade, Work
 from kit.worker.compute import ChildDied, LoadFailed
@@ -116,7 +117,17 @@ class Attempt:
 
     async def run(self) -> AttemptOutcome:
         """Run the job, publish its outcome and remove its files; faults of the worker raise."""
-        continue_trace(self._claim.traceparent)
+        with continue_trace(
+            self._claim.traceparent,
+            f"run {self._claim.task}",
+            kind=SpanKind.CONSUMER,
+            attributes={"cratedig.job": self._claim.job, "cratedig.attempt": self._claim.epoch},
+        ) as traced:
+            outcome = await self._run()
+            traced.set_attribute("cratedig.outcome", outcome.value)
+            return outcome
+
+    async def _run(self) -> AttemptOutcome:
         work = asyncio.create_task(self._execute())
         watch = asyncio.create_task(self._watch())
         outcome = "broken"
@@ -402,16 +413,17 @@ class Attempt:
             subject=self._claim.job,
             time=self._platform.clock.now(),
             dataschema=dataschema(type_),
-            traceparent=self._claim.traceparent,
+            traceparent=current_traceparent(),
             owner=self._claim.owner,
             data=data,
         )
         pause = 0.2
         while True:
             try:
-                return await self._platform.bus.publish(
-                    JOBS_EVENTS, event, key=str(self._claim.job)
-                )
+                with span(f"publish {type_}", kind=SpanKind.PRODUCER):
+                    return await self._platform.bus.publish(
+                        JOBS_EVENTS, event, key=str(self._claim.job)
+                    )
             except BusError as error:
                 if self._force_stop.is_set():
                     raise

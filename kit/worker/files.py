@@ -5,6 +5,8 @@ import hashlib
 from collections.abc import Iterable
 from pathlib import Path
 
+from opentelemetry.trace import SpanKind
+
 from contracts.ids import JobId
 from contracts.items import ArtifactKind
 from contracts.jobs import (
@@ -20,6 +22,7 @@ from contracts.jobs import (
 )
 from contracts.objects import MANIFEST, Bucket, artifact_key
 from kit.objects.base import ObjectCorrupt, ObjectMissing, ObjectStore
+from kit.observability.tracing import span
 from kit.worker.job import JobInput, Output
 
 INLINE_MANIFEST_BYTES = 16 << 10
@@ -60,7 +63,8 @@ async def fetch_inputs(store: ObjectStore, claim: Claim, folder: Path) -> tuple[
 async def _fetch(store: ObjectStore, ref: InputRef, path: Path) -> None:
     for last in (False, True):
         try:
-            await store.get_file(Bucket(ref.bucket), ref.key, path, sha256=ref.sha256)
+            with span("store get", kind=SpanKind.CLIENT):
+                await store.get_file(Bucket(ref.bucket), ref.key, path, sha256=ref.sha256)
             break
         except (ObjectMissing, ObjectCorrupt) as error:
             # Try twice: a transfer may damage bytes once, a damaged object fails every time.
@@ -100,9 +104,9 @@ async def store_outputs(
     stored = []
     for output in outputs:
         size, digest = await asyncio.to_thread(digest_file, output.path)
-        await store.put_file(
-            Bucket.DERIVED, key_of(claim, output.name), output.path, media_type=output.media_type
-        )
+        key = key_of(claim, output.name)
+        with span("store put", kind=SpanKind.CLIENT, attributes={"cratedig.size": size}):
+            await store.put_file(Bucket.DERIVED, key, output.path, media_type=output.media_type)
         facts = output.model_dump(exclude={"path"})
         stored.append(StoredFile(**facts, size=size, sha256=digest))
     return tuple(stored)
@@ -128,7 +132,8 @@ async def store_manifest(
     )
     data = manifest.model_dump_json().encode()
     key = key_of(claim, MANIFEST)
-    await store.put_bytes(Bucket.DERIVED, key, data, media_type="application/json")
+    with span("store put", kind=SpanKind.CLIENT, attributes={"cratedig.size": len(data)}):
+        await store.put_bytes(Bucket.DERIVED, key, data, media_type="application/json")
     inline = manifest if len(data) <= INLINE_MANIFEST_BYTES else None
     return key, hashlib.sha256(data).hexdigest(), inline
 

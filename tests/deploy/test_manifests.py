@@ -220,6 +220,8 @@ def servers(rendered: Rendered) -> dict[str, tuple[str, int]]:
 def test_a_pod_reaches_what_it_needs_and_nothing_else(rendered: Rendered) -> None:
     known = servers(rendered)
     shared = {("kube-dns", 53), known["kafka"], known["objects"]}
+    if "KIT_TRACES_URL" in rendered.by_name["ConfigMap", "cratedig"]["data"]:
+        shared |= {("opentelemetry-collector", 4318)}
     library = ("library", 8082)
     needs = {
         "gateway": shared | {known["postgres"], ("library", 8081), library},

@@ -8,6 +8,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 import pytest
+from opentelemetry.trace import SpanKind
 
 from kit.observability.logging import JsonFormatter, TextFormatter, bind, log_context
 from kit.observability.tracing import continue_trace
@@ -67,8 +68,8 @@ def test_values_that_json_cannot_hold_are_logged_as_text() -> None:
 def test_time_is_utc_and_the_trace_goes_along() -> None:
     log_record = record("m")
     log_record.created = 1_700_000_000.25
-    continue_trace(f"00-{TRACE}-b7ad6b7169203331-01")
-    entry = read(JsonFormatter().format(log_record))
+    with continue_trace(f"00-{TRACE}-b7ad6b7169203331-01", "test", kind=SpanKind.INTERNAL):
+        entry = read(JsonFormatter().format(log_record))
     when = datetime.fromisoformat(entry["time"])
     assert (when.timestamp(), when.utcoffset()) == (log_record.created, timedelta(0))
     assert (entry["level"], entry["logger"], entry["trace_id"]) == ("info", "server", TRACE)

@@ -10,6 +10,7 @@ import logging
 from collections.abc import Iterable
 from typing import Any
 
+from opentelemetry.trace import SpanKind
 from sqlalchemy import Executable, bindparam, select, update
 from sqlmodel import col
 
@@ -19,6 +20,7 @@ from contracts.music import Seconds
 from contracts.topics import TOPICS
 from kit.bus.base import AnyEvent, Bus, BusError
 from kit.database.engine import Database
+from kit.observability.tracing import continue_trace
 from services.library.background import lead, until
 from services.library.events.outbox import OUTBOX
 from services.library.events.tables import EventRow
@@ -79,7 +81,8 @@ class Relay:
         taken: list[int] = []
         for row in line:
             try:
-                await self._bus.publish(_TOPICS[row.topic], event_of(row), key=row.key)
+                with continue_trace(row.traceparent, f"publish {row.type}", kind=SpanKind.PRODUCER):
+                    await self._bus.publish(_TOPICS[row.topic], event_of(row), key=row.key)
             except (KeyError, ValueError):
                 # A newer library wrote it, and its own relay will know what it is.
                 log.exception("event %s of %s is not one that we know", row.id, row.topic)

@@ -28,7 +28,10 @@ MAX_SHOWN_COUNTS = 6
 def search(
     text: Annotated[
         str,
-        typer.Argument(help="Words and filters, such as: dusty snare bpm:118-128 key:Am~ -loop"),
+        typer.Argument(
+            help="Words and filters in quotes, such as 'dusty snare bpm:118-128 key:Am~ -loop'; "
+            "after -- if they begin with a minus: -- '-loop snare'."
+        ),
     ] = "",
     sound_class: Annotated[
         list[str] | None, typer.Option("--class", help="Only this class, such as kick.")
