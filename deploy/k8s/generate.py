@@ -1,4 +1,4 @@
-"""Generate the manifests that follow from the code: Kafka's topics and users, and the scaling.
+"""Generate the manifests that follow from the code: topics, users, scaling and the dashboard.
 
 `python -m deploy.k8s.generate` writes them; with `--check` it only compares them.
 """
@@ -22,6 +22,7 @@ from contracts.topics import (
     Topic,
     commands,
 )
+from deploy.k8s.dashboard import dashboards
 from embedded.inventory import SERVICES
 from kit.service import WorkerService
 from services.library.completion.worker_events import GROUP
@@ -189,6 +190,7 @@ def documents() -> dict[Path, str]:
             ("kafka/topics.yaml", topics()),
             ("kafka/users.yaml", users()),
             ("scaling/workers.yaml", scalers()),
+            ("monitoring/dashboard.yaml", dashboards()),
         )
     }
 

@@ -7,9 +7,9 @@ import pytest
 from benchmarks.crate import WORKERS, use
 from tests.support.running_server import cluster_server, running
 
-pytestmark = [pytest.mark.cluster, pytest.mark.timeout(600)]
+pytestmark = [pytest.mark.cluster, pytest.mark.timeout(900)]
 
-SOUNDS = 5_000
+SOUNDS = 2_000
 
 
 def test_a_crate_is_searched_taught_deduplicated_and_mapped(
