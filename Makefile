@@ -289,6 +289,10 @@ test-bench: setup weights ## Run every benchmark on its smallest case, to check 
 train-tagging: setup ## Train the one-shot classifier again, from Debian's packages of sounds
 	$(BIN)/python -m tools.train_tagging $(ARGS)
 
+.PHONY: train-drums
+train-drums: setup ## Train the drum network again, on drums that a program plays with these sounds; makes an environment with PyTorch
+	$(BIN)/python -m tools.train_drums $(ARGS)
+
 .PHONY: train-similarity
 train-similarity: setup ## Learn the projection by which samples are compared again, from the same packages
 	$(BIN)/python -m tools.train_similarity $(ARGS)

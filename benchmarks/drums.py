@@ -1,8 +1,9 @@
-"""Drum notes from tagged slices, compared with annotations: F of 3 and of 6 classes.
+"""Drum notes of the network and of tagged slices, compared with annotations.
 
 `python -m benchmarks.drums` prints the figures; `--write` also puts them into the midi service's
-README. The whole path runs as the pipeline `full` has it: slicing, of hits that sound alike the
-best stored; tagging of what is stored; notes from both.
+README. Tags are made as the pipeline `full` makes them: slicing, of hits that sound alike the best
+stored; tagging of what is stored; notes from both. `benchmarks.drum_mixes` has the recordings with
+other instruments.
 """
 
 import argparse
@@ -12,12 +13,14 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+import numpy as np
+
 from benchmarks.analysis_cases import Case, drum_tracks
 from benchmarks.environments import ROOT, few, reference_python, test_data, write_figures
 from benchmarks.midi import Peer, peer
 from contracts.items import ArtifactKind
 from contracts.jobs import TaskName
-from contracts.midi import MidiParams, Notes
+from contracts.midi import DrumMethod, MidiParams, Notes
 from contracts.music import Stem
 from contracts.slicing import SliceKind, Slices, SlicingParams
 from contracts.tagging import SampleTags, SoundClass, TaggingParams, Tags
@@ -56,11 +59,12 @@ SIX: Mapping[SoundClass, str] = {
 """Our classes as those of MDB Drums, which counts side sticks as others."""
 NAMES = {"KD": "kick", "SD": "snare", "HH": "hi-hat", "TT": "toms", "CY": "cymbals", "OT": "others"}
 THREE = ("KD", "SD", "HH")
+NETWORK, TAGS = "network", "tags"
 
 
 @dataclass(frozen=True, slots=True)
 class Track:
-    """One track: annotated hits, and estimated hits by the source of the drum classes."""
+    """One track: annotated hits, and estimated hits by how they were detected."""
 
     name: str
     truth: Events
@@ -92,12 +96,12 @@ def _inputs_of(job: Job, kinds: Sequence[ArtifactKind]) -> list[JobInput]:
     ]
 
 
-def sliced(case: Case, folder: Path, engine: object) -> Job:
-    """Slice a drum track as the pipeline does."""
-    path = write_audio(folder / "drums.flac", case.audio[None], case.rate)
+def sliced(case: Case, folder: Path, engine: object, stem: Stem = Stem.DRUMS) -> Job:
+    """Slice a stem as the pipeline does."""
+    path = write_audio(folder / f"{stem}.flac", case.audio[None], case.rate)
     scratch = folder / "slicing"
     scratch.mkdir()
-    job = single_job(scratch, [audio_input(path, stem=Stem.DRUMS)])
+    job = single_job(scratch, [audio_input(path, stem=stem)])
     steps = {step.name: step for step in builtin_pipelines()["full"].steps}
     slice_up(SlicingParams.model_validate(steps["slicing"].params), job, engine)  # type: ignore[arg-type]
     return job
@@ -133,20 +137,19 @@ def annotated(slicing: Job, truth: Events, folder: Path) -> JobInput:
     )
 
 
-def written(slicing: Job, tags: JobInput, folder: Path, engine: object) -> Events:
-    """Write slices and tags as notes; return the hits by class."""
-    scratch = folder / f"midi-{tags.name.split('.')[0]}"
+def written(
+    slicing: Job, tags: JobInput, folder: Path, engine: object, method: DrumMethod
+) -> Events:
+    """Write the drums of a recording as notes; return the hits by class."""
+    scratch = folder / f"midi-{method}-{tags.name.split('.')[0]}"
     scratch.mkdir()
-    stem = folder / "drums.flac"
-    inputs = [
-        *_inputs_of(slicing, (ArtifactKind.SLICES,)),
-        tags,
-        audio_input(stem, stem=Stem.DRUMS),
-    ]
+    sound = next(item for item in slicing.inputs if item.path.suffix == ".flac")
+    inputs = [*_inputs_of(slicing, (ArtifactKind.SLICES,)), tags, sound]
     job = single_job(scratch, inputs)
     events: dict[str, list[float]] = {name: [] for name in NAMES}
     try:
-        write_notes(MidiParams(), job, engine)  # type: ignore[arg-type]
+        params = MidiParams(drum_method=method, drums_of_mixtures=True)
+        write_notes(params, job, engine)  # type: ignore[arg-type]
     except Skipped:
         return events
     document = next(
@@ -187,8 +190,7 @@ def counts(truth: Sequence[float], estimate: Sequence[float], judge: Peer) -> Co
 
 
 def _f(rows: Sequence[Counts]) -> str:
-    matches, truths, estimates = (sum(column) for column in zip(*rows, strict=True))
-    return f"{2 * matches / max(1, truths + estimates):.3f}"
+    return f"{_share(rows):.3f}"
 
 
 def table(tracks: Sequence[Track], judge: Peer) -> Iterator[str]:
@@ -200,7 +202,7 @@ def table(tracks: Sequence[Track], judge: Peer) -> Iterator[str]:
         for name in NAMES
     }
     names = [track.name for track in tracks]
-    yield "| drum notes, F at 50 ms | classes by | all | " + " | ".join(names) + " |"
+    yield "| drum notes, F at 50 ms | by | all | " + " | ".join(names) + " |"
     yield "|---|---|---|" + "---|" * len(names)
     for label, classes in (("kick, snare, hi-hat", THREE), ("6 classes", tuple(NAMES))):
         for tags in tracks[0].estimates:
@@ -208,20 +210,37 @@ def table(tracks: Sequence[Track], judge: Peer) -> Iterator[str]:
             each = " | ".join(_f([rows[tags, t, name] for name in classes]) for t in names)
             yield f"| {label} | {tags} | **{whole}** | {each} |"
     yield ""
-    yield "| class | hits | written | found | F | F with true classes |"
-    yield "|---|---|---|---|---|---|"
-    ours, ceiling = tracks[0].estimates
+    for label, classes in (("kick, snare, hi-hat", THREE), ("6 classes", tuple(NAMES))):
+        pairs = [
+            [_share([rows[by, track, name] for name in classes]) for by in (NETWORK, TAGS)]
+            for track in names
+        ]
+        yield f"{label}: {difference(pairs)}."
+    yield ""
+    yield "| class | hits | written | matched | F, network | F, tags | F, true tags |"
+    yield "|---|---|---|---|---|---|---|"
     for name, label in NAMES.items():
-        some = [rows[ours, track, name] for track in names]
-        matches, truths, estimates = (sum(column) for column in zip(*some, strict=True))
-        best = _f([rows[ceiling, track, name] for track in names])
-        yield f"| {label} | {truths} | {estimates} | {matches:.0f} | {_f(some)} | {best} |"
+        some = {by: [rows[by, track, name] for track in names] for by in tracks[0].estimates}
+        matches, truths, estimates = (sum(column) for column in zip(*some[NETWORK], strict=True))
+        scores = " | ".join(_f(counted) for counted in some.values())
+        yield f"| {label} | {truths} | {estimates} | {matches:.0f} | {scores} |"
     yield ""
     yield (
         f"{100 * _simultaneous(tracks):.0f} % of the annotated hits begin within 30 ms of a hit on "
-        "another drum; a slice is tagged as one of them, and the others are found by their level. "
-        "True classes are those of the annotation that is nearest to each stored slice."
+        "another drum. True tags are those of the annotation that is nearest to each stored slice."
     )
+
+
+def _share(rows: Sequence[Counts]) -> float:
+    matches, truths, estimates = (sum(column) for column in zip(*rows, strict=True))
+    return 2 * matches / max(1, truths + estimates)
+
+
+def difference(pairs: Sequence[Sequence[float]]) -> str:
+    """Return the mean difference between two scores of each recording, and its standard error."""
+    each = np.array([first - second for first, second in pairs])
+    error = each.std(ddof=1) / np.sqrt(each.size) if each.size > 1 else float("nan")
+    return f"network minus tags {each.mean():+.3f} ± {error:.3f} (n = {each.size} recordings)"
 
 
 def _simultaneous(tracks: Sequence[Track]) -> float:
@@ -242,6 +261,9 @@ def main(arguments: Sequence[str]) -> None:
     parser = argparse.ArgumentParser(prog="python -m benchmarks.drums", description=__doc__)
     parser.add_argument("--write", action="store_true", help="put the figures into the README")
     args = parser.parse_args(arguments)
+    # It uses this module's functions.
+    from benchmarks.drum_mixes import mixed_table
+
     data = test_data()
     if data is None:
         print("no recordings: set CRATEDIG_TEST_DATA to the folder of test data")
@@ -258,17 +280,18 @@ def main(arguments: Sequence[str]) -> None:
             folder.mkdir()
             truth = truth_of(data / "drum_transcription" / "mdb" / case.name)
             slicing = sliced(case, folder, opened[TaskName.SLICING])
-            tags = {
-                "classifier": tagged(slicing, folder, opened[TaskName.TAGGING]),
-                "annotation": annotated(slicing, truth, folder),
-            }
+            tags = tagged(slicing, folder, opened[TaskName.TAGGING])
             engine = opened[TaskName.MIDI]
-            notes_by_tags = {
-                name: written(slicing, tag_input, folder, engine)
-                for name, tag_input in tags.items()
+            estimates = {
+                NETWORK: written(slicing, tags, folder, engine, DrumMethod.NETWORK),
+                TAGS: written(slicing, tags, folder, engine, DrumMethod.TAGS),
+                "true tags": written(
+                    slicing, annotated(slicing, truth, folder), folder, engine, DrumMethod.TAGS
+                ),
             }
-            tracks.append(Track(case.name, truth, notes_by_tags))
-        text = "\n".join(table(tracks, judge))
+            tracks.append(Track(case.name, truth, estimates))
+        lines = [*table(tracks, judge), "", *mixed_table(data, opened, Path(scratch), judge)]
+        text = "\n".join(lines)
     print(text)
     if args.write:
         write_figures(ROOT / "services" / "midi" / "README.md", text, name="drums")

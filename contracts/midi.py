@@ -13,6 +13,15 @@ Program = Annotated[int, Field(ge=0, le=127)]
 """A General MIDI program, counted from 0: 0 is a grand piano, 33 a fingered bass."""
 
 
+class DrumMethod(StrEnum):
+    """How to detect drums."""
+
+    NETWORK = "network"
+    """By the project's drum network, from the recording; without a recording from the tags."""
+    TAGS = "tags"
+    """Each slice is the drum that it is tagged as, so that corrected tags count."""
+
+
 class MidiParams(StrictModel):
     """How to detect notes, and which of them to write."""
 
@@ -30,8 +39,10 @@ class MidiParams(StrictModel):
     """Also detect long, clear notes that have no onset."""
     pitch_bends: bool = True
     """Write vibrato and slides as pitch bends; simultaneous notes then use separate channels."""
+    drum_method: DrumMethod = DrumMethod.NETWORK
+    """How to detect drums."""
     drums_of_mixtures: bool = False
-    """Also write drum notes for slices of other sources than a drum stem, such as an
+    """With `tags`, also write drum notes for slices of other sources than a drum stem, such as an
     accompaniment; most of these notes are wrong."""
     program: Program | None = None
     """Instrument of the file; by default one that suits the stem, otherwise a piano."""
@@ -50,7 +61,7 @@ class MidiMode(StrEnum):
     NOTES = "notes"
     """The pitches of a recording."""
     DRUMS = "drums"
-    """The drum hits of a sliced recording, by the classes of its tagged slices."""
+    """The drum hits of a recording."""
     SONG = "song"
     """The notes of several stems as one file."""
 
@@ -68,7 +79,7 @@ class Note(Message):
     bends: tuple[Annotated[float, Field(ge=-2, le=2)], ...] = ()
     """Deviation from `pitch` in semitones, every `bend_interval`; empty if it is constant."""
     sound: SoundClass | None = None
-    """Drums only: the class that the hit was tagged as, which may be `unknown`."""
+    """Drums only: the detected class; from tags, that of the slice, which may be `unknown`."""
 
 
 class Notes(Message):
@@ -117,9 +128,9 @@ class MidiResult(Message):
     """Null if the file has no instrument or several."""
     mean_confidence: Confidence
     classes: dict[SoundClass, Annotated[int, Field(ge=1)]] = Field(default_factory=dict)
-    """Drums only: number of slices of each class, also of classes without a note."""
+    """Drums only: number of hits of each class; from tags, also of classes without a note."""
     left_out: Annotated[int, Field(ge=0)] = 0
-    """Drums only: number of slices without a note, because their drum is unknown."""
+    """Drums from tags only: number of slices without a note, because their drum is unknown."""
     tracks: tuple[Track, ...] = ()
     """Songs only: the tracks of the file."""
     tuning_cents: Annotated[float, Field(ge=-50, le=50, allow_inf_nan=False)] = 0.0

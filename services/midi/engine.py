@@ -1,5 +1,6 @@
 """Pitch posteriors from mono audio, by Basic Pitch's network."""
 
+from functools import cached_property
 from typing import Protocol
 
 import numpy as np
@@ -8,6 +9,7 @@ from kit.arrays import F32
 from kit.notes.detection import Posteriors
 from kit.notes.partials import HOP
 from kit.worker.engines import EngineContext
+from services.midi.strokes.engine import DrumEngine
 
 WINDOW = 43844
 """Samples of one window, at `partials.RATE`."""
@@ -39,6 +41,11 @@ class Engine(Protocol):
         """Name and version of the weights."""
         ...
 
+    @property
+    def drums(self) -> DrumEngine:
+        """The drum network."""
+        ...
+
     def run(self, windows: F32) -> Posteriors:
         """Return the posteriors of consecutive windows, concatenated.
 
@@ -68,6 +75,12 @@ class BasicPitch:
         )
         self.description = self._network.engine
         self.weights = f"{_WEIGHTS} {_VERSION}"
+        self._context = context
+
+    @cached_property
+    def drums(self) -> DrumEngine:
+        """The drum network, loaded by the first job that needs it."""
+        return DrumEngine(self._context)
 
     @property
     def name(self) -> str:

@@ -10,7 +10,7 @@ from pydantic import BaseModel, ValidationError
 
 from contracts.analysis import Analysis
 from contracts.items import ArtifactKind, AudioFacts
-from contracts.midi import MidiMode, MidiParams, MidiResult, Notes, Track
+from contracts.midi import DrumMethod, MidiMode, MidiParams, MidiResult, Notes, Track
 from contracts.music import Stem
 from contracts.slicing import Slices
 from contracts.tagging import Tags
@@ -30,6 +30,7 @@ from kit.worker.outcomes import Rejected, Skipped
 from services.midi import drums, layers, song, writers
 from services.midi.engine import Engine
 from services.midi.streaming import NoteTranscriber
+from services.midi.strokes import notes as detection
 from services.midi.writers import MidiTrack, Played
 
 SILENCE = 10 ** (-70 / 20)
@@ -71,9 +72,18 @@ def handle(params: MidiParams, job: Job, engine: Engine) -> MidiResult:
             f"{len(notes)} lists of notes.",
         )
     if slices:
-        return _drums(params, job, slices[0], next(iter(sounds), None))
+        document = _read(Slices, slices[0])
+        if sounds and params.drum_method is DrumMethod.NETWORK:
+            # A sliced recording without a stem is an upload that contains only drums.
+            mixture = document.stem not in (None, Stem.DRUMS)
+            # Separation harms drums more than a voice does, so a song is better than its part.
+            sound = mix if mixture and mix is not None else sounds[0]
+            return _detected_drums(job, sound, document.stem, engine, mixture=mixture)
+        return _drums(params, job, document, next(iter(sounds), None))
     if notes:
         return _song(params, job, notes)
+    if sounds[0].stem is Stem.DRUMS:
+        return _detected_drums(job, sounds[0], Stem.DRUMS, engine, mixture=False)
     return _recording(params, job, sounds[0], mix, engine)
 
 
@@ -85,12 +95,6 @@ def _recording(
     params: MidiParams, job: Job, source: JobInput, mix: JobInput | None, engine: Engine
 ) -> MidiResult:
     """Transcribe the pitches of a recording."""
-    if source.stem is Stem.DRUMS:
-        raise Skipped(
-            "unpitched",
-            "A drum stem has no pitches to transcribe. Slice it, tag the slices, and submit the "
-            "slices with their tags.",
-        )
     facts = open_input(source, mix, min_seconds=SHORTEST)
     tuning = _tuning(source.path, facts)
     # Resampling as if played slower moves a sharp recording to the network's own pitches.
@@ -168,9 +172,33 @@ def _tuning(path: Path, facts: AudioFacts) -> float:
     return tuning.semitones
 
 
-def _drums(params: MidiParams, job: Job, source: JobInput, sound: JobInput | None) -> MidiResult:
+def _detected_drums(
+    job: Job, sound: JobInput, stem: Stem | None, engine: Engine, *, mixture: bool
+) -> MidiResult:
+    """Transcribe the drums of a recording; `mixture` says whether it has other instruments."""
+    facts = open_input(sound, None, min_seconds=SHORTEST)
+    detected = detection.detect(
+        engine.drums,
+        sound.path,
+        mixture=mixture,
+        on_progress=lambda part: job.progress(_LISTENING * part, "detecting drums"),
+    )
+    if not detected:
+        raise Skipped("no_drums", "No drums were detected in this recording.")
+    played = detection.played(detected)
+    _write(job, MidiTrack("Drums", played, 0), stem, None, name="drums")
+    return _result(job, MidiMode.DRUMS, played).model_copy(
+        update={
+            "duration": facts.duration,
+            "classes": dict(detection.classes(detected)),
+            "engine": engine.drums.description,
+            "weights": engine.drums.weights,
+        }
+    )
+
+
+def _drums(params: MidiParams, job: Job, slices: Slices, sound: JobInput | None) -> MidiResult:
     """Convert the slices of a recording to drum notes; `sound` is the recording itself, if any."""
-    slices = _read(Slices, source)
     # A recording without a stem may be an upload that contains only drums.
     mixture = slices.stem not in (None, Stem.DRUMS)
     if mixture and not params.drums_of_mixtures:
@@ -197,7 +225,7 @@ def _drums(params: MidiParams, job: Job, source: JobInput, sound: JobInput | Non
             if not tags
             else "None of the slices is tagged as a drum. Use slices of a drum stem.",
         )
-    _write(job, MidiTrack("Drums", played, 0), source.stem, None, name="drums")
+    _write(job, MidiTrack("Drums", played, 0), slices.stem, None, name="drums")
     return _result(job, MidiMode.DRUMS, played).model_copy(
         update={
             "classes": dict(Counter(hit.label for hit in hits)),

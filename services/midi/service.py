@@ -9,7 +9,7 @@ from services.midi.settings import Settings
 
 SERVICE = WorkerService(
     word=TaskName.MIDI,
-    version="6",
+    version="7",
     params=MidiParams,
     result=MidiResult,
     settings=Settings,

@@ -207,7 +207,7 @@ def test_progress_rises_to_the_end(tmp_path: Path, engine: Engine) -> None:
         (np.zeros((1, 100), np.float32), None, "too_short"),
         (np.random.default_rng(0).normal(0, 0.1, (1, 3 * RATE)), None, "no_notes"),
         (np.ones((1, 3 * RATE), np.float32) * 0.5, None, "no_notes"),
-        (perform(SCALE), Stem.DRUMS, "unpitched"),
+        (perform(SCALE), Stem.DRUMS, "no_drums"),
     ],
     ids=["silence", "whisper", "short", "noise", "constant", "drums"],
 )

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from contracts.items import ArtifactKind
-from contracts.midi import MidiParams, Notes
+from contracts.midi import DrumMethod, MidiParams, Notes
 from contracts.music import Stem
 from contracts.tagging import SoundClass, Tags
 from services.midi.drums import classify_hits
@@ -83,7 +83,7 @@ def test_a_job_that_is_given_the_stem_writes_both(tmp_path: Path, engine: Engine
     job = job_of(tmp_path, slices, Tags(samples=tuple(tags)))
     path = write_audio(tmp_path / "drums.flac", recording(ROCK), RATE)
     job.inputs = (*job.inputs, audio_input(path, stem=Stem.DRUMS))
-    result = handle(MidiParams(), job, engine)
+    result = handle(MidiParams(drum_method=DrumMethod.TAGS), job, engine)
     assert result.notes == sum(map(len, ROCK))
     assert result.left_out == 0
     assert sum(result.classes.values()) == len(ROCK)

@@ -55,7 +55,7 @@ _NOTES = Step(
     # The file's bars are those of the tempo that the analysis gives the song.
     after=("analysis",),
 )
-# What sounds alike is the same drum: every slice has the class of the best of its group.
+# Tags are used where the parameters choose them over the network.
 _DRUM_NOTES = Step(
     name="drum-midi",
     task=TaskName.MIDI,
@@ -65,9 +65,10 @@ _DRUM_NOTES = Step(
             FromStep(step=f"tagging-{stem}", kind=ArtifactKind.TAGS, stems=(stem,))
             for stem in DRUMMED
         ),
-        # Drums that are struck together are told apart by ear.
-        FromStep(step="separation", kind=ArtifactKind.STEM, stems=(Stem.DRUMS,)),
+        # The drum network transcribes a drum stem, or the song where there is none.
+        FromStep(step="separation", kind=ArtifactKind.STEM, stems=DRUMMED),
     ),
+    include_item=True,
     after=("analysis",),
 )
 _SONG_NOTES = Step(

@@ -4794,7 +4794,7 @@ export interface components {
             name: string;
             /** Pitch */
             pitch: number;
-            /** @description Drums only: the class that the hit was tagged as, which may be `unknown`. */
+            /** @description Drums only: the detected class; from tags, that of the slice, which may be `unknown`. */
             sound?: components["schemas"]["SoundClass"] | null;
             /** Start */
             start: number;

@@ -1,0 +1,1 @@
+"""Drum transcription by the project's own network: features, activations, strokes."""
