@@ -64,9 +64,9 @@ class CollectionLinkRow(Table, table=True):
     collection: str = Field(foreign_key="collections.id", ondelete="CASCADE")
     owner: str
     secret_sha256: str = Field(unique=True)
-    access: str = LinkAccess.ACCOUNT.value
     created: datetime = Field(sa_type=Utc)
     expires: datetime = Field(sa_type=Utc)
+    access: str = LinkAccess.ACCOUNT.value
 
 
 class CollectionShareRow(Table, table=True):

@@ -56,9 +56,11 @@ export function CollectionsFacet({
           New collection
         </button>
       )}
-      <button type="button" className="facet-more" onClick={() => setIsRecommending(true)}>
-        {opened === null ? "Recommended for you" : `What fits ${opened.name}`}
-      </button>
+      <div>
+        <button type="button" className="facet-more" onClick={() => setIsRecommending(true)}>
+          {opened === null ? "Recommended for you" : `What fits ${opened.name}`}
+        </button>
+      </div>
       {isRecommending && (
         <RecommendedDialog collection={opened} onClose={() => setIsRecommending(false)} />
       )}
