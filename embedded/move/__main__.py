@@ -144,7 +144,7 @@ async def _refuse_unless_empty(library: Database, gateway: Database) -> None:
     if items["items"]:
         raise StartRefused(
             "the library's new database has items: an earlier move was stopped, or the database "
-            "belongs to another server. Create both databases anew and run this again."
+            "belongs to another server. Drop and create both databases, and run this again."
         )
 
 
@@ -175,8 +175,8 @@ async def _check(old: Database, new: Database, metadata: MetaData) -> None:
     different = sorted(name for name in expected if expected[name] != copied[name])
     if different:
         raise StartRefused(
-            f"the new database lacks rows of {', '.join(different)}. Do not use it: create both "
-            "databases anew, run this again, and report it if it happens again."
+            f"the new database lacks rows of {', '.join(different)}. Do not use it: drop and create "
+            "both databases, run this again, and report it if it happens again."
         )
     print(f"{sum(copied.values()):,} rows of {len(tables)} tables are copied")
 
