@@ -132,7 +132,7 @@ CASES: dict[str, Case] = {
     "pipelines.replace": replace_pipeline,
     "recommendations.dismiss": lambda c, w: c.recommendations.dismiss(w.item),
     "recommendations.dismissed": lambda c, w: (
-        c.recommendations.dismiss(w.item),
+        w.user.recommendations.dismiss(w.item),
         c.recommendations.dismissed(page_size=1),
     )[1],
     "recommendations.list": lambda c, w: c.recommendations.list(
