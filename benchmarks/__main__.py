@@ -38,6 +38,7 @@ ORDER = (
     "recommendations",
     "map",
     "analysis",
+    "rhythm",
     "separation",
     "presence",
     "invariance",

@@ -35,6 +35,9 @@ from benchmarks.midi import Peer, peer
 from benchmarks.slicing import cost_figures
 from contracts.analysis import Analysis, AnalysisParams
 from contracts.items import ArtifactKind, ItemKind
+from kit.settings import KitSettings
+from kit.weights.manifest import read_manifest
+from kit.weights.store import open_store
 from kit.worker.engines import EngineContext
 from services.analysis.engine import load_engine
 from services.analysis.handler import handle
@@ -62,14 +65,18 @@ def analyse(case: Case, folder: Path, number: int) -> tuple[Analysis, Path]:
     job = single_job(
         scratch, [audio_input(path)], kind=ItemKind.SAMPLE if case.loop else ItemKind.TRACK
     )
-    handle(AnalysisParams(images=()), job, load_engine(EngineContext()))
+    manifest = read_manifest(ROOT / "services" / "analysis" / "weights.toml")
+    context = EngineContext(weights=open_store(KitSettings()).verified(manifest))
+    handle(AnalysisParams(images=()), job, load_engine(context))
     document = next(output for output in job.outputs if output.kind is ArtifactKind.ANALYSIS)
     return Analysis.model_validate_json(document.path.read_bytes()), path
 
 
-def right(bpm: float, truth: float, octaves: Sequence[float] = (1.0,)) -> float:
+def right(
+    bpm: float, truth: float, octaves: Sequence[float] = (1.0,), *, within: float = NEAR
+) -> float:
     """Return 1 if a tempo is right, or one of the given multiples of it; else 0."""
-    return float(any(abs(bpm - truth * octave) <= NEAR * truth * octave for octave in octaves))
+    return float(any(abs(bpm - truth * octave) <= within * truth * octave for octave in octaves))
 
 
 def rhythm(cases: Sequence[Case], folder: Path, reference: Peer) -> Iterator[tuple[Outcome, ...]]:

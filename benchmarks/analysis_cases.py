@@ -31,6 +31,8 @@ class Case:
     rate: int = RATE
     onsets: list[float] = field(default_factory=list)
     beats: list[float] = field(default_factory=list)
+    downbeats: list[float] = field(default_factory=list)
+    metre: int | None = None
     bpm: float | None = None
     key: str | None = None
     chords: list[tuple[float, float, str]] = field(default_factory=list)
@@ -70,8 +72,16 @@ def drum_tracks(data: Path) -> Iterator[Case]:
             rate,
             onsets=read_times(folder / "class.txt"),
             beats=beats,
+            downbeats=_downbeats(folder / "beats.txt"),
+            metre=4,
             bpm=60.0 / float(np.median(np.diff(beats))),
         )
+
+
+def _downbeats(path: Path) -> list[float]:
+    """Return the first column of the rows whose second is 1, the position in the bar."""
+    rows = [line.split() for line in path.read_text(encoding="utf-8").splitlines()]
+    return [float(row[0]) for row in rows if len(row) > 1 and float(row[1]) == 1.0]
 
 
 def mixes(data: Path) -> Iterator[Case]:
@@ -82,9 +92,16 @@ def mixes(data: Path) -> Iterator[Case]:
         info = folder / "info.json"
         shift = float(json.loads(info.read_text())["offset_s"]) if info.is_file() else 0.0
         beats = read_times(data / "drum_transcription" / "mdb" / name / "beats.txt")
-        beats = [time - shift for time in beats if shift <= time < shift + audio.size / rate]
+        span = (shift, shift + audio.size / rate)
+        beats, downbeats = (
+            [time - shift for time in times if span[0] <= time < span[1]]
+            for times in (
+                beats,
+                _downbeats(data / "drum_transcription" / "mdb" / name / "beats.txt"),
+            )
+        )
         bpm = 60.0 / float(np.median(np.diff(beats)))
-        yield Case(name, "mixes", audio, rate, beats=beats, bpm=bpm)
+        yield Case(name, "mixes", audio, rate, beats=beats, downbeats=downbeats, metre=4, bpm=bpm)
 
 
 def varispeed(case: Case, factor: float) -> Case:
@@ -96,6 +113,8 @@ def varispeed(case: Case, factor: float) -> Case:
         np.asarray(audio, np.float32),
         case.rate,
         beats=[time / factor for time in case.beats],
+        downbeats=[time / factor for time in case.downbeats],
+        metre=case.metre,
         bpm=case.bpm * factor if case.bpm else None,
     )
 

@@ -50,7 +50,7 @@ class AnalysisParams(StrictModel):
         ImageSpec(kind=ImageKind.MEL),
     )
     beats_per_bar: Annotated[int, Field(ge=2, le=12)] | None = None
-    """Beats in a bar, if known; otherwise 3 or 4, whichever fits better."""
+    """Beats in a bar, if known; otherwise 2 to 7, whichever fits best."""
 
 
 class TempoCandidate(Message):
@@ -71,7 +71,8 @@ class TempoEstimate(Message):
     """The estimated tempo with its confidence and the other candidates."""
 
     bpm: Bpm
-    """If the tempo changes, that of the longest section of constant tempo."""
+    """If the tempo changes, that of the longest section of constant tempo; of a loop, exactly the
+    tempo at which it lasts whole bars."""
     confidence: Confidence
     """How strongly the recording repeats at this tempo; an estimate, not a probability."""
     steadiness: Confidence
@@ -82,6 +83,7 @@ class TempoEstimate(Message):
     """Best first; always includes half and double the best tempo."""
     beats_per_bar: Annotated[int, Field(ge=2, le=12)]
     downbeat_confidence: Confidence
+    """The share of this metre and this first beat in the evidence of all; an estimate."""
     source: Stem | None = None
     """The stem that was analysed; if absent, the recording itself."""
 

@@ -6,6 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from kit.arrays import F64
+from kit.signal.loop_tempo import LoopTempo, find_loop_tempo
 from kit.signal.onsets import moving
 from kit.signal.tempo_map import Stretch, find_stretches, steadiness
 
@@ -16,6 +17,8 @@ _STEP = 1.005
 
 _REACH = 94
 """Maximum distance of a local tempo from the global one, in search steps: a factor of 1.6."""
+_FAINT = 0.4
+"""Height of the envelope below which the last beats are dropped, as a fraction of the median."""
 _STEP_PRICE = 4.0
 """Penalty of a jump to another tempo, in seconds of full support for the new one."""
 
@@ -44,13 +47,30 @@ class BeatTrack:
     """0 to 1: the share of inter-beat intervals within 4 % of the tempo of their stretch."""
     stretches: tuple[Stretch, ...] = ()
     """Stretches of constant tempo in order of time; a single one if the tempo does not change."""
+    loop: LoopTempo | None = None
+    """Set if the recording is a loop of whole bars."""
 
 
 NO_BEATS = BeatTrack(0.0, 0.0, (), np.zeros(0), 0.0)
 """The result for silence."""
 
 
-def track_beats(strength: F64, rate: float, *, loop: bool = False) -> BeatTrack:
+@dataclass(frozen=True, slots=True)
+class Length:
+    """The length of a recording that may be a loop."""
+
+    seconds: float
+    is_sample: bool
+    """Whether it is known to be a loop or another sample."""
+
+
+def track_beats(
+    strength: F64,
+    rate: float,
+    *,
+    length: Length | None = None,
+    activation: F64 | None = None,
+) -> BeatTrack:
     """Track beats by dynamic programming (Ellis 2007) at a tempo from autocorrelation.
 
     The tempo is the one whose multiples the autocorrelation supports best, weighted by a
@@ -64,9 +84,13 @@ def track_beats(strength: F64, rate: float, *, loop: bool = False) -> BeatTrack:
         Onset-strength envelope, `[frames]`, ≥ 0, such as `OnsetStrength.total`.
     rate
         Frames a second.
-    loop
-        Whether the recording is a loop or another sample: tempi at which it lasts whole bars then
-        get a slightly higher prior.
+    length
+        Of a recording that may be a loop. If it lasts whole bars, its tempo is exactly the one at
+        which it does (see `find_loop_tempo`), and its beats are tracked around the loop.
+    activation
+        A network's probability of a beat in each frame, `[frames]`: half of the evidence of the
+        tempo comes from how it repeats, except in loops and other samples. Where the beats lie is
+        decided by the envelope alone, which places them as well and more finely.
 
     Returns
     -------
@@ -79,11 +103,22 @@ def track_beats(strength: F64, rate: float, *, loop: bool = False) -> BeatTrack:
     if not np.any(accents > 0):
         return NO_BEATS
     bpms = tempo_grid()
-    evidence = comb(tempogram(accents, rate), rate, bpms)
+    own = comb(tempogram(accents, rate), rate, bpms)
     prior = preference(bpms)
-    if loop:
-        prior = prior * whole_beats(bpms, accents.size / rate)
-    weighted = np.maximum(0.0, evidence.mean(axis=0)) * prior
+    weighted = np.maximum(0.0, own.mean(axis=0)) * prior
+    if length is not None and weighted.max() > 0:
+        loop = find_loop_tempo(
+            *(accents, rate, bpms, weighted / weighted.max()),
+            duration=length.seconds,
+            is_sample=length.is_sample,
+        )
+        if loop is not None:
+            return _track_loop(accents, rate, loop, length.seconds, bpms, own, weighted)
+    evidence = own
+    # A network needs some seconds to find the beat, as long as many samples last.
+    if activation is not None and not (length is not None and length.is_sample):
+        evidence = 0.5 * (own + comb(tempogram(activation, rate), rate, bpms))
+        weighted = np.maximum(0.0, evidence.mean(axis=0)) * prior
     if weighted.max() <= 0:
         return NO_BEATS
     best = int(np.argmax(weighted))
@@ -91,18 +126,62 @@ def track_beats(strength: F64, rate: float, *, loop: bool = False) -> BeatTrack:
     step = max(1, round(rate))
     local = np.interp(np.arange(accents.size), np.arange(path.size) * step, bpms[path])
     curve = _even(np.cbrt(accents))
-    beats = track(curve, rate, 60.0 * rate / local)
+    beats = _until_the_end(track(curve, rate, 60.0 * rate / local), curve, rate)
     if beats.size < 2:
         return NO_BEATS
     stretches = find_stretches(beats)
     bpm = max(stretches, key=lambda stretch: beats[stretch.last] - beats[stretch.first]).bpm
     return BeatTrack(
         bpm=bpm,
-        confidence=float(np.clip(evidence.mean(axis=0)[best], 0.0, 1.0)),
+        confidence=float(np.clip(own.mean(axis=0)[best], 0.0, 1.0)),
         candidates=_candidates(bpms, weighted, bpm),
         beats=beats,
         steadiness=steadiness(beats, stretches),
         stretches=stretches,
+    )
+
+
+def _until_the_end(beats: F64, curve: F64, rate: float) -> F64:
+    """Drop the last beats that have no onset: the music ended before the recording."""
+    if beats.size < 2:
+        return beats
+    reach = max(1, round(0.035 * rate))
+    frames = np.round(beats * rate).astype(np.int64)
+    heights = np.array([curve[max(0, at - reach) : at + reach + 1].max() for at in frames])
+    sounding = np.flatnonzero(heights >= _FAINT * np.median(heights))
+    return beats[: sounding[-1] + 1]
+
+
+def _track_loop(
+    accents: F64,
+    rate: float,
+    loop: LoopTempo,
+    seconds: float,
+    bpms: F64,
+    evidence: F64,
+    weighted: F64,
+) -> BeatTrack:
+    """Track the beats of a loop around it: three rounds, of which the middle one counts."""
+    count = round(seconds * rate)
+    frames = np.arange(count) * seconds * rate / count
+    rounds = np.tile(np.interp(frames, np.arange(accents.size), accents), 3)
+    own = count / seconds
+    period = count / loop.beats
+    beats = track(_even(np.cbrt(rounds)), own, np.full(rounds.size, period)) - seconds
+    # A beat just before the seam is the first beat of the next round.
+    early = 0.25 * seconds / loop.beats
+    beats = np.maximum(0.0, beats[(beats >= -early) & (beats < seconds - early)])
+    if beats.size != loop.beats:
+        beats = np.arange(loop.beats) * seconds / loop.beats
+    stretches = (Stretch(0, beats.size - 1, loop.bpm),)
+    return BeatTrack(
+        bpm=loop.bpm,
+        confidence=float(np.clip(np.interp(loop.bpm, bpms, evidence.mean(axis=0)), 0.0, 1.0)),
+        candidates=_candidates(bpms, weighted, loop.bpm),
+        beats=beats,
+        steadiness=steadiness(beats, stretches),
+        stretches=stretches,
+        loop=loop,
     )
 
 
@@ -250,16 +329,6 @@ def comb(correlation: F64, rate: float, bpms: F64) -> F64:
 def preference(bpms: F64, *, centre: float = 120.0, octaves: float = 0.8) -> F64:
     """Return the prior over tempi: log-normal around `centre`, `octaves` wide; 1 at the centre."""
     return np.asarray(np.exp(-0.5 * (np.log2(bpms / centre) / octaves) ** 2), dtype=np.float64)
-
-
-def whole_beats(bpms: F64, duration: float) -> F64:
-    """Return prior factors, 1 to 1.3, for tempi at which a loop lasts 4, 8, 16 or 32 beats."""
-    factor = np.ones_like(bpms)
-    if duration > 0.0:
-        for beats in (4, 8, 16, 32):
-            off = np.log(bpms * duration / (60.0 * beats)) / 0.015
-            factor *= 1.0 + 0.3 * np.exp(-0.5 * off**2)
-    return factor
 
 
 def track(curve: F64, rate: float, periods: F64, *, tightness: float = 100.0) -> F64:

@@ -23,10 +23,12 @@ from contracts.analysis import (
 from contracts.items import ArtifactKind, ItemKind
 from contracts.music import Stem
 from kit.arrays import F32, F64
+from kit.signal.beats import Length
 from kit.worker.intake import Silent, reject_unreadable
 from kit.worker.job import Job
 from kit.worker.outcomes import Rejected
 from services.analysis import chords, images, meter, sections
+from services.analysis.beat_network import Activations
 from services.analysis.chroma import Chroma, between
 from services.analysis.engine import Engine, Rhythm
 from services.analysis.key import KeyGuess, find_key
@@ -38,6 +40,8 @@ REPEATING = 0.05
 _CLEAR = 0.1
 """Minimum confidence of the tempo to use the drum stem alone."""
 _FEWEST_BEATS = 4
+_LONGEST_LOOP = 30.0
+"""Maximum seconds of a recording that may be a loop though its item is no sample."""
 _GRID = 0.5
 """Seconds of a span without beats."""
 _BASS_FOR_KEY = 0.1
@@ -50,11 +54,18 @@ def handle(params: AnalysisParams, job: Job, engine: Engine) -> AnalysisResult:
     sources = choose(job.inputs)
     duration, rate = sources.facts.duration, sources.facts.sample_rate
     job.progress(0.0, "tracking beats")
-    loop = job.item.kind is ItemKind.SAMPLE
-    rhythm, stem = engine.run_rhythm(sources.rhythm, rate, loop=loop), sources.rhythm_stem
+    sample = job.item.kind is ItemKind.SAMPLE
+    length = Length(duration, is_sample=sample) if sample or duration <= _LONGEST_LOOP else None
+    # The networks learned from whole songs.
+    activations = engine.run_networks(sources.whole, rate)
+    job.progress(0.2, "tracking beats")
+    rhythm, stem = (
+        engine.run_rhythm(sources.rhythm, rate, activations, length=length),
+        sources.rhythm_stem,
+    )
     if stem is not None and rhythm.beat_track.confidence < _CLEAR:
         # Sparse drums are poor evidence of the tempo.
-        whole = engine.run_rhythm(sources.whole, rate, loop=loop)
+        whole = engine.run_rhythm(sources.whole, rate, activations, length=length)
         if rhythm.level <= 0.0 or whole.beat_track.confidence > rhythm.beat_track.confidence:
             rhythm, stem = whole, None
     if rhythm.level <= 0.0:
@@ -65,7 +76,7 @@ def handle(params: AnalysisParams, job: Job, engine: Engine) -> AnalysisResult:
     job.progress(0.75, "estimating bars, chords and sections")
     beats = rhythm.beat_track.beats
     beats = beats[(beats >= 0.0) & (beats < duration)]
-    bars = _bars(params, rhythm, harmony, beats, duration)
+    bars = _bars(params, job, rhythm, activations, harmony, beats, duration)
     repeats = rhythm.beat_track.confidence >= REPEATING and beats.size >= _FEWEST_BEATS
     edges = _edges(beats if repeats else np.arange(_GRID, duration, _GRID), duration)
     drawn = _draw(params, job, sources)
@@ -93,18 +104,37 @@ def handle(params: AnalysisParams, job: Job, engine: Engine) -> AnalysisResult:
 
 
 def _bars(
-    params: AnalysisParams, rhythm: Rhythm, chroma_frames: Chroma, beats: F64, duration: float
+    params: AnalysisParams,
+    job: Job,
+    rhythm: Rhythm,
+    activations: Activations,
+    chroma_frames: Chroma,
+    beats: F64,
+    duration: float,
 ) -> meter.BarGrid:
+    loop = rhythm.beat_track.loop
+    known = params.beats_per_bar
+    # A short loop repeats too little to tell two beats from four; the search for its length weighed
+    # what is usual.
+    if known is None and loop is not None and job.item.kind is ItemKind.SAMPLE:
+        known = loop.beats_per_bar
     if beats.size < 2 or not chroma_frames.treble.size:
-        return meter.BarGrid(params.beats_per_bar or 4, 0, 0.0)
+        return meter.BarGrid(known or 4, 0, 0.0)
     values, rate = rhythm.onset_strength.values, rhythm.onset_strength.rate
     harmony = between(chroma_frames.treble, chroma_frames.rate, np.append(beats, duration))
     accents = meter.Accents(
         low=meter.peak_near(beats, values[:, 0].astype(np.float64), rate),
         high=meter.peak_near(beats, values[:, 2:].sum(axis=1, dtype=np.float64), rate),
         change=meter.harmonic_change(harmony),
+        downbeat=meter.downbeat_odds(beats, activations),
     )
-    return meter.find_bars(accents, beats_per_bar=params.beats_per_bar)
+    repetition = meter.find_repetition(beats, values, rate, harmony)
+    return meter.find_bars(
+        accents,
+        repetition,
+        beats_per_bar=known,
+        beats_in_all=None if loop is None else loop.beats,
+    )
 
 
 def _edges(inner: F64, duration: float) -> F64:

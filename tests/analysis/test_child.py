@@ -9,6 +9,7 @@ from contracts.jobs import ItemFacts
 from kit.worker.child_protocol import ChildResult, Finished, Work
 from kit.worker.compute import Child, EngineSetup
 from services.analysis.service import SERVICE
+from tests.analysis.networks import weights
 from tests.support import signals
 from tests.support.single_job import ITEM, SUBJECT, audio_input, write_audio
 
@@ -28,7 +29,7 @@ def work(path: Path, scratch: Path) -> Work:
 async def test_a_child_goes_on_after_silence(tmp_path: Path) -> None:
     folder = tmp_path / "engine"
     folder.mkdir()
-    setup = EngineSetup(weights={}, device="cpu", threads=1)
+    setup = EngineSetup(weights=weights(), device="cpu", threads=1)
     child = Child(SERVICE, setup, scratch=folder)
     await child.start(within=50)
     try:

@@ -2,7 +2,16 @@ import numpy as np
 import pytest
 
 from kit.arrays import F64
-from services.analysis.meter import Accents, find_bars, harmonic_change, peak_near
+from services.analysis.beat_network import Activations
+from services.analysis.meter import (
+    Accents,
+    Repetition,
+    downbeat_odds,
+    find_bars,
+    find_repetition,
+    harmonic_change,
+    peak_near,
+)
 from services.analysis.sections import describe, find_parts, letter, novelty
 
 
@@ -13,12 +22,18 @@ def accents(pattern: list[tuple[float, float]], bars: int, first: int) -> Accent
     low = np.array([pattern[at][0] for at in index]) + rng.uniform(0, 0.1, beats)
     high = np.array([pattern[at][1] for at in index]) + rng.uniform(0, 0.1, beats)
     change = np.where(index == 0, 0.5, 0.0) + rng.uniform(0, 0.1, beats)
-    return Accents(low, high, change)
+    return Accents(low, high, change, np.zeros(beats))
+
+
+def repeating(period: int) -> Repetition:
+    """Return how beats repeat whose pattern comes again after `period` beats."""
+    alike = np.where((np.arange(14) + 1) % period == 0, 0.9, 0.1)
+    return Repetition(alike, alike)
 
 
 @pytest.mark.parametrize("first", range(4))
 def test_four_four_with_backbeat(first: int) -> None:
-    bars = find_bars(accents([(1, 0), (0, 1), (0.6, 0), (0, 1)], 12, first))
+    bars = find_bars(accents([(1, 0), (0, 0.5), (0.6, 0), (0, 0.5)], 12, first), repeating(4))
     assert (bars.beats_per_bar, bars.first) == (4, first)
     assert bars.confidence > 0.2
     assert bars.positions(8)[first] == 1
@@ -26,13 +41,50 @@ def test_four_four_with_backbeat(first: int) -> None:
 
 @pytest.mark.parametrize("first", range(3))
 def test_a_waltz(first: int) -> None:
-    bars = find_bars(accents([(1, 0), (0, 0.7), (0, 0.7)], 12, first))
+    bars = find_bars(accents([(1, 0), (0, 0.3), (0, 0.3)], 12, first), repeating(3))
     assert (bars.beats_per_bar, bars.first) == (3, first)
 
 
 def test_a_known_metre_is_kept_and_few_beats_say_nothing() -> None:
-    assert find_bars(accents([(1, 0), (0, 1)], 12, 1), beats_per_bar=5).beats_per_bar == 5
-    assert find_bars(Accents(*[np.ones(5)] * 3)).confidence == 0.0
+    known = find_bars(accents([(1, 0), (0, 1)], 12, 1), repeating(2), beats_per_bar=5)
+    assert known.beats_per_bar == 5
+    assert find_bars(Accents(*[np.ones(5)] * 4), repeating(4)).confidence == 0.0
+
+
+@pytest.mark.parametrize("metre", [5, 6, 7])
+def test_long_bars_are_found_by_what_repeats(metre: int) -> None:
+    pattern = [(1.0, 0.5), *[(0.0, 0.3)] * (metre - 1)]
+    bars = find_bars(accents(pattern, 8, 0), repeating(metre))
+    assert (bars.beats_per_bar, bars.first) == (metre, 0)
+
+
+def test_the_bars_of_a_loop_are_whole() -> None:
+    beats = accents([(1, 0), (0, 0.3), (0, 0.3)], 8, 0)
+    assert find_bars(beats, repeating(3), beats_in_all=24).beats_per_bar == 3
+    assert find_bars(beats, repeating(3), beats_in_all=32).beats_per_bar in (2, 4)
+
+
+def test_networks_tell_the_downbeat() -> None:
+    beats = np.arange(24) * 0.5
+    values = np.full((3, 700, 2), 0.01, np.float32)
+    values[:, np.round(beats * 50).astype(int), 0] = 0.8
+    values[:, np.round(beats[2::4] * 50).astype(int)] = 0.05, 0.9
+    odds = downbeat_odds(beats, Activations(values, 50.0))
+    np.testing.assert_array_equal(np.flatnonzero(odds > 0), np.arange(2, 24, 4))
+    even = accents([(0, 0)] * 4, 6, 0)
+    flat = Accents(even.low * 0, even.high * 0, even.change * 0, odds)
+    assert find_bars(flat, repeating(4)).first == 2
+    assert not downbeat_odds(beats, Activations(np.zeros((3, 0, 2), np.float32), 50.0)).any()
+
+
+def test_what_repeats_every_three_beats() -> None:
+    beats = np.arange(24) * 0.5
+    strength = np.zeros((2500, 2), np.float32)
+    strength[np.round(beats[::3] * 200).astype(int), 0] = 1.0
+    chroma = np.eye(12)[np.arange(24) % 3]
+    repetition = find_repetition(beats, strength, 200.0, chroma)
+    assert np.argmax(repetition.rhythm[:5]) == np.argmax(repetition.harmony[:5]) == 2
+    assert not find_repetition(beats[:2], strength, 200.0, chroma[:2]).rhythm.any()
 
 
 def test_peaks_are_found_near_beats_only() -> None:

@@ -5,14 +5,13 @@ import pytest
 from pydantic import ValidationError
 
 from contracts.analysis import Analysis, AnalysisParams, AnalysisResult, ImageKind, ImageSpec
-from contracts.items import ArtifactKind
+from contracts.items import ArtifactKind, ItemKind
 from contracts.music import Stem
 from kit.arrays import F32
-from kit.worker.engines import EngineContext
 from kit.worker.job import Job, JobInput
 from kit.worker.outcomes import Rejected, Skipped
-from services.analysis.engine import load_engine
 from services.analysis.handler import handle
+from tests.analysis.networks import engine
 from tests.support import signals
 from tests.support.single_job import audio_input, single_job, write_audio
 
@@ -37,7 +36,7 @@ def analyse(
     for index, (audio, stem) in enumerate(parts):
         inputs.append(audio_input(write_audio(tmp_path / f"{index}.flac", audio), stem=stem))
     job = single_job(tmp_path, inputs)
-    result = handle(params or AnalysisParams(), job, load_engine(EngineContext()))
+    result = handle(params or AnalysisParams(), job, engine())
     document = next(output for output in job.outputs if output.kind is ArtifactKind.ANALYSIS)
     return result, Analysis.model_validate_json(document.path.read_bytes()), job
 
@@ -173,9 +172,21 @@ def test_other_rates_give_the_same(tmp_path: Path) -> None:
     audio = signals.drum_loop(BPM, 8, sample_rate=48_000).audio
     path = write_audio(tmp_path / "48.flac", audio, 48_000)
     job = single_job(tmp_path, [audio_input(path)])
-    result = handle(AnalysisParams(images=()), job, load_engine(EngineContext()))
+    result = handle(AnalysisParams(images=()), job, engine())
     assert result.tempo is not None
     assert result.tempo.bpm == pytest.approx(BPM, rel=0.005)
+
+
+def test_a_loop_lasts_whole_bars(tmp_path: Path) -> None:
+    loop = signals.drum_loop(94.3, 4)
+    path = write_audio(tmp_path / "loop.flac", loop.audio)
+    job = single_job(tmp_path, [audio_input(path)], kind=ItemKind.SAMPLE)
+    handle(AnalysisParams(images=()), job, engine())
+    (output,) = (file for file in job.outputs if file.kind is ArtifactKind.ANALYSIS)
+    document = Analysis.model_validate_json(output.path.read_bytes())
+    assert document.tempo is not None
+    assert document.tempo.bpm == pytest.approx(94.3, rel=1e-4)
+    assert [beat.position for beat in document.beats] == [1, 2, 3, 4] * 4
 
 
 def test_what_does_not_belong_together_is_rejected(tmp_path: Path) -> None:
@@ -188,7 +199,7 @@ def test_what_does_not_belong_together_is_rejected(tmp_path: Path) -> None:
         [audio_input(first, stem=Stem.DRUMS), audio_input(first, stem=Stem.DRUMS)],
     ):
         with pytest.raises(Rejected):
-            handle(AnalysisParams(), single_job(tmp_path, inputs), load_engine(EngineContext()))
+            handle(AnalysisParams(), single_job(tmp_path, inputs), engine())
 
 
 def test_parameters_out_of_range_are_refused() -> None:

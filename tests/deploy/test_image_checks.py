@@ -77,7 +77,7 @@ def test_a_variant_for_gpus_has_its_own_lock_and_tag() -> None:
 
 def test_weights_are_baked_only_where_there_are_some() -> None:
     assert Build("tagging", baked=True).arguments()["WEIGHTS"] == "baked"
-    with pytest.raises(ImageError, match="slicing has no weights; these have some: midi"):
+    with pytest.raises(ImageError, match="slicing has no weights; these have some: analysis"):
         Build("slicing", baked=True)
 
 

@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 
 from kit.arrays import F32
-from kit.signal.beats import NO_BEATS, BeatTrack, tempo_grid, track_beats, whole_beats
+from kit.signal.beats import NO_BEATS, BeatTrack, Length, track_beats
 from kit.signal.onsets import loudness, onset_strength
 from tests.support import signals
 
@@ -34,11 +34,40 @@ def test_half_and_double_are_among_the_candidates() -> None:
     assert sum(candidate.weight for candidate in track.candidates) == pytest.approx(1.0)
 
 
-def test_a_loop_is_likelier_to_last_whole_bars() -> None:
-    bpms = tempo_grid()
-    factor = whole_beats(bpms, 5.0)
-    assert factor[np.argmin(np.abs(bpms - 96.0))] == pytest.approx(1.3, abs=0.05)
-    assert factor[np.argmin(np.abs(bpms - 110.0))] == pytest.approx(1.0, abs=0.01)
+@pytest.mark.parametrize(("bpm", "bars"), [(93.7, 2), (121.3, 1), (168.2, 4)])
+@pytest.mark.parametrize("is_sample", [True, False])
+def test_a_loop_lasts_whole_bars(bpm: float, bars: int, is_sample: bool) -> None:
+    audio = signals.drum_loop(bpm, bars).audio
+    seconds = bars * 240.0 / bpm
+    strength = onset_strength([audio], 44_100, level=loudness([audio]))
+    track = track_beats(strength.total, strength.rate, length=Length(seconds, is_sample))
+    assert track.loop is not None
+    assert (track.loop.beats, track.loop.beats_per_bar) == (4 * bars, 4)
+    assert track.bpm == pytest.approx(bpm, rel=1e-4)
+    np.testing.assert_allclose(track.beats, np.arange(4 * bars) * 60.0 / bpm, atol=0.03)
+
+
+def test_a_recording_that_was_cut_anywhere_is_no_loop() -> None:
+    audio = signals.drum_loop(120.0, 4).audio[:, : round(7.13 * 44_100)]
+    strength = onset_strength([audio], 44_100, level=loudness([audio]))
+    track = track_beats(strength.total, strength.rate, length=Length(7.13, is_sample=False))
+    assert track.loop is None
+    assert track.bpm == pytest.approx(120.0, rel=0.01)
+
+
+def test_beats_end_with_the_music() -> None:
+    audio = np.concatenate([signals.drum_loop(120.0, 6).audio, signals.silence(4.0)], axis=1)
+    assert beat_track_of(audio).beats[-1] < 12.1
+
+
+def test_a_network_tells_the_tempo_apart() -> None:
+    clicks = np.zeros(4000)
+    clicks[::72] = 1.0
+    activation = np.zeros(4000)
+    activation[::144] = 1.0
+    assert track_beats(clicks, 200.0).bpm == pytest.approx(166.7, rel=0.01)
+    with_network = track_beats(clicks, 200.0, activation=activation)
+    assert with_network.bpm == pytest.approx(83.3, rel=0.01)
 
 
 def test_a_slow_drift_is_followed() -> None:
