@@ -198,17 +198,30 @@ class CollectionShareEdit(StrictModel):
     role: ShareRole
 
 
+class LinkAccess(StrEnum):
+    """What a link gives to whoever has it."""
+
+    ACCOUNT = "account"
+    """An account of this server that opens it becomes a viewer."""
+    LISTEN = "listen"
+    """Without an account: see the collection and listen to its items."""
+    DOWNLOAD = "download"
+    """Without an account: also download its items."""
+
+
 class CollectionLinkCreate(StrictModel):
     """Request body to create a link that shares a collection read-only."""
 
     days: Annotated[int, Field(ge=1, le=366)] = 30
     """Days until the link expires, and with it what was opened with it."""
+    access: LinkAccess = LinkAccess.ACCOUNT
 
 
 class CollectionLink(Message):
     """A link without its secret, which only the response that creates it contains."""
 
     id: LinkId
+    access: LinkAccess = LinkAccess.ACCOUNT
     created: datetime
     expires: datetime
 

@@ -8,6 +8,7 @@ from pydantic import Field
 
 from contracts.base import Message, pattern_string
 from contracts.ids import CollectionId, ItemId
+from contracts.items import Item
 from contracts.search import Distance, SearchHit
 
 MAX_RECOMMENDED = 200
@@ -15,15 +16,19 @@ MAX_RECOMMENDED = 200
 MAX_STORED = 500
 """Recommendations that are stored for an account or a collection; filters choose among these."""
 
+MAX_DISTANCE = 0.5
+"""How far a recommended sound is at most from the liked sound that it is nearest to: 1 − cosine."""
+
 RecommendationTarget = Annotated[
     str,
     pattern_string(
         r"^(account|collection:([0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}|favourites|tray))$",
-        "send `account`, or `collection:` and the id of one of your collections, `favourites` or "
-        "`tray`",
+        "send `account`, or `collection:` and the id of a collection of yours or that you edit, "
+        "`favourites` or `tray`",
     ),
 ]
-"""What recommendations should fit: all that the caller likes, or one own collection."""
+"""What recommendations should fit: all that the caller likes, or one collection, an own one or one
+that the caller may edit."""
 
 
 class RecommendationState(StrEnum):
@@ -74,12 +79,20 @@ class Recommendation(Message):
     reason: RecommendationReason
 
 
-class Recommendations(Message):
-    """Recommended items in the order in which to hear them: fitting, and unlike each other.
+class DismissedRecommendation(Message):
+    """An item that its owner does not want to see recommended."""
 
-    Among them are no favourites, rated or hidden items, dismissed recommendations, or items of the
-    collection that they are for; for the account, none of the tray or of any own collection either,
-    except those that imports made.
+    item: Item
+    dismissed: datetime
+
+
+class Recommendations(Message):
+    """Recommended items of the caller in the order in which to hear them: fitting, and varied.
+
+    None is farther than `MAX_DISTANCE` from the liked sound that it is nearest to. Among them are
+    no favourites, rated or hidden items, dismissed recommendations, or items of the collection that
+    they are for; for the account, none of the tray or of any own collection either, except those
+    that imports made.
     """
 
     target: RecommendationTarget

@@ -4,7 +4,7 @@ The query parameters of `GET /v1/search` and the query language make the same `S
 `docs/search.md` describes the language.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from datetime import datetime
 from enum import StrEnum
 from types import MappingProxyType
@@ -24,7 +24,9 @@ DOUBT = 0.62
 MAX_QUERY_LENGTH = 400
 """Characters of a query in the query language."""
 MAX_TERMS = 16
-"""Words and phrases of a query."""
+"""Words and phrases of a query, those in groups included."""
+MAX_ALTERNATIVES = 16
+"""Alternatives in all groups of a query together."""
 Distance = Annotated[float, Field(ge=0, le=2, allow_inf_nan=False)]
 """1 − cosine of two vectors: 0 for the same sound, 1 for sounds that have nothing in common."""
 Stars = Annotated[int, Field(ge=1, le=5)]
@@ -184,6 +186,14 @@ class Sort(StrictModel):
     """Ignored for relevance and nearness, where the best match is always first."""
 
 
+class SearchGroup(StrictModel):
+    """Alternatives: an item must match one of them, or none if the group is negated."""
+
+    alternatives: tuple["SearchQuery", ...]
+    """They neither name a sound to be like nor an order."""
+    negated: bool = False
+
+
 class SearchQuery(StrictModel):
     """What to search for: an item must match every field that is set.
 
@@ -233,6 +243,23 @@ class SearchQuery(StrictModel):
     """The item or query sound that results should sound like: only items that can be compared with
     it are found, at most the nearest 10,000, without the item itself."""
     sort: Sort | None = None
+    groups: tuple[SearchGroup, ...] = ()
+    """An item must match every group."""
+
+    def with_alternatives(self) -> Iterator["SearchQuery"]:
+        """Yield this query and all that its groups contain."""
+        yield self
+        for group in self.groups:
+            for alternative in group.alternatives:
+                yield from alternative.with_alternatives()
+
+    def positive_terms(self) -> Iterator[Term]:
+        """Yield the words and phrases that results may have, and not those that are excluded."""
+        yield from (term for term in self.terms if not term.negated)
+        for group in self.groups:
+            if not group.negated:
+                for alternative in group.alternatives:
+                    yield from alternative.positive_terms()
 
     def limits(self, measure: MeasuredField) -> ValueRange | None:
         """Return the range of a measured value, if it is limited."""

@@ -90,7 +90,7 @@ class Gateway:
         )
         self.audit = audit = AuditLog(database, settings=settings, clock=clock)
         invitations = Invitations(database, settings=settings, clock=clock, audit=audit)
-        self.upstream = Upstream(self._library, self._clients[0], authenticator, audit)
+        self.upstream = Upstream(self._library, self._clients[0], authenticator, audit, limits)
         sessions = Sessions(
             settings=settings,
             clock=clock,

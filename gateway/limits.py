@@ -101,6 +101,12 @@ class Limits:
         self._accounts = buckets(settings.accounts_per_hour, 3600.0, settings.accounts_per_hour)
         lookups = settings.failed_lookups_per_minute
         self._lookups = buckets(lookups, 60.0, lookups)
+        self._guests = buckets(
+            settings.guest_requests_per_minute, 60.0, settings.guest_requests_per_minute / 4
+        )
+        self._links = buckets(
+            settings.link_requests_per_minute, 60.0, settings.link_requests_per_minute / 4
+        )
         self._guessed = buckets(ACCOUNT_FAILURES_PER_MINUTE, 60.0, ACCOUNT_FAILURES_PER_MINUTE)
         self._failures: OrderedDict[tuple[str, str], _Failures] = OrderedDict()
         self._known: OrderedDict[tuple[str, str], None] = OrderedDict()
@@ -140,6 +146,17 @@ class Limits:
     def request(self, owner: str) -> None:
         """Count a request of an account. Raises `ProblemError` if there are too many."""
         _refuse(self._requests.take(owner), "Too many requests from this account.")
+
+    def shared_link(self, address: str, link: str) -> None:
+        """Count a request without an account, by its address and by the digest of its link.
+
+        Raises
+        ------
+        ProblemError
+            There are too many from this address, or with this link.
+        """
+        _refuse(self._guests.take(address), "Too many requests without an account from here.")
+        _refuse(self._links.take(link), "Too many requests with this link.")
 
     def registration(self, address: str) -> None:
         """Count a registration. Raises `ProblemError` if there are too many."""

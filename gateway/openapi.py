@@ -5,6 +5,8 @@ import re
 from typing import Any
 
 from contracts.problems import Problem
+from gateway.guests import secret_of
+from kit.auth.dependencies import ANYONE
 
 Document = dict[str, Any]
 """An OpenAPI document, or a part of one."""
@@ -190,6 +192,9 @@ def _finish(path: str, method: str, operation: Document) -> None:
     responses |= {
         status: {"$ref": f"#/components/responses/Refused{status}"} for status in _REFUSED
     }
+    if secret_of(path) is not None:
+        # The gateway signs a token for whoever has a link.
+        operation |= ANYONE
     if description := operation.get("description"):
         operation["summary"] = _first_sentence(description)
     words = re.sub(r"\W+", "_", path.removeprefix("/v1").replace("{", "by_")).strip("_")

@@ -42,6 +42,11 @@ class GatewaySettings(HttpSettings):
     """Number of gateway processes; each applies its share of the rate limits."""
     requests_per_minute: Annotated[int, Field(ge=1, le=1_000_000_000)] = 6_000
     """Requests per account and minute; a tenth of them may come at once."""
+    guest_requests_per_minute: Annotated[int, Field(ge=1, le=1_000_000_000)] = 600
+    """Requests per address and minute that read a shared collection without an account; a quarter
+    of them may come at once."""
+    link_requests_per_minute: Annotated[int, Field(ge=1, le=1_000_000_000)] = 3_000
+    """The same for each link to a collection, from all addresses."""
     logins_per_minute: Annotated[int, Field(ge=1, le=1_000_000_000)] = 60
     """Login attempts per address and minute."""
     accounts_per_hour: Annotated[int, Field(ge=1, le=1_000_000_000)] = 600

@@ -14,6 +14,8 @@ from contracts.identity import Principal
 from contracts.problems import Problem, ProblemCode
 from gateway.audit import AuditLog
 from gateway.authenticator import Authenticator
+from gateway.guests import admit, loggable, secret_of
+from gateway.limits import Limits
 from kit.auth.dependencies import authenticated
 from kit.database.base import DatabaseUnavailable
 from kit.http.errors import MEDIA_TYPE, ProblemError, not_found, problem_response
@@ -96,18 +98,20 @@ class Upstream:
         client: httpx.AsyncClient,
         authenticator: Authenticator,
         audit: AuditLog,
+        limits: Limits,
     ) -> None:
         self._library = library
         self._client = client
         self._authenticator = authenticator
         self._audit = audit
+        self._limits = limits
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Forward a request and send the library's response."""
         try:
-            who = await self._caller(Headers(scope=scope))
+            who = await self._caller(scope)
             request = self._forwarded(scope, who)
-            passing = _Passing(send, path=request["path"])
+            passing = _Passing(send, path=loggable(request["path"]))
             await self._library(request, receive, passing)
             if passing.refusal is not None:
                 raise passing.refusal
@@ -167,8 +171,10 @@ class Upstream:
         except httpx.TransportError:
             return False
 
-    async def _caller(self, headers: Headers) -> Principal:
-        scheme, _, credential = headers.get("authorization", "").partition(" ")
+    async def _caller(self, scope: Scope) -> Principal:
+        if (secret := secret_of(scope["path"])) is not None:
+            return admit(self._limits, secret)
+        scheme, _, credential = Headers(scope=scope).get("authorization", "").partition(" ")
         if scheme.lower() != "bearer" or not credential.strip():
             raise ProblemError(
                 ProblemCode.UNAUTHENTICATED,

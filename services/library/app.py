@@ -75,6 +75,7 @@ from services.library.routes.recommendations import recommendation_routes
 from services.library.routes.runs import run_routes
 from services.library.routes.saved_searches import saved_search_routes
 from services.library.routes.search import search_routes
+from services.library.routes.shared_links import shared_link_routes
 from services.library.routes.sharing import sharing_routes
 from services.library.routes.similarity import similarity_routes
 from services.library.routes.tags import tag_routes
@@ -123,6 +124,7 @@ _ROUTES: tuple[Callable[[Context], APIRouter], ...] = (
     collection_routes,
     tray_routes,
     sharing_routes,
+    shared_link_routes,
     clearance_routes,
     job_routes,
     pipeline_routes,

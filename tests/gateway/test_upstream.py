@@ -12,6 +12,8 @@ from starlette.responses import JSONResponse, Response, StreamingResponse
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from contracts.identity import Audience
+from gateway.limits import Limits
+from gateway.settings import GatewaySettings
 from gateway.upstream import Upstream, UpstreamRouter
 from kit.auth.reader import HttpKeys, TokenReader
 from kit.http.remote import UpstreamUnavailable
@@ -248,7 +250,8 @@ async def test_an_unavailable_library(tmp_path: Path, sent: bool, status: int) -
     async with open_gateway(tmp_path, library=nobody) as harness:
         ada = await harness.sign_up()
         gateway = harness.gateway
-        upstream = Upstream(Gone(), harness.client, gateway.authenticator, gateway.audit)
+        limits = Limits(GatewaySettings(), harness.clock)
+        upstream = Upstream(Gone(), harness.client, gateway.authenticator, gateway.audit, limits)
         transport = httpx.ASGITransport(UpstreamRouter(harness.gateway.public, upstream))
         async with httpx.AsyncClient(transport=transport, base_url="http://localhost") as client:
             answer = await client.get("/v1/items", headers=ada.head)

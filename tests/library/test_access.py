@@ -141,6 +141,7 @@ async def everything(catalogue: Catalogue) -> tuple[str, dict[str, str]]:
         "collection": collection,
         "search": search,
         "link": link["id"],
+        "secret": link["secret"],
         "account": user.owner,
         "place": "1",
         "field": "tempo",
@@ -225,6 +226,9 @@ async def test_no_page_of_a_list_has_more_than_200_entries(sqlite: Catalogue) ->
     ids = {"item": UNKNOWN, "job": UNKNOWN, "collection": "favourites", "tag": "dusty"}
     ids |= {"import_id": (await user.post("/imports", IMPORT))["id"], "field": "tempo"}
     ids |= {"webhook": (await user.post("/webhooks", {"url": "https://example.org/"}))["id"]}
+    shared = (await user.post("/collections", {"name": "shared"}))["id"]
+    link = await user.post(f"/collections/{shared}/links", {"access": "listen"})
+    ids["secret"] = link["secret"]
     await user.http.put("/v1/taught-tags/dusty")
     late, early = [0, 1 << 70, NOW], [0, 1, "0001-01-01T00:00:00+14:00"]
     values: tuple[object, ...] = (late, early, [True, 0, NOW], [1], {})

@@ -130,6 +130,11 @@ class SdkHarness:
         collection = self.new_collection()
         return collection, self.user.collections.create_link(collection).id
 
+    def public_link(self) -> str:
+        """Return the secret of a link to a collection that is read without an account."""
+        collection = self.new_collection()
+        return str(self.user.collections.create_link(collection, access="download").secret)
+
     def secret(self) -> str:
         """Return the secret of a link to a collection of the administrator."""
         collection = self.administrator.collections.create("Hats").id

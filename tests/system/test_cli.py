@@ -154,6 +154,7 @@ GOOD: dict[str, Words] = {
     "collection show": lambda w: ["tray"],
     "collection share": lambda w: [_collection(w), "--days", "3"],
     "collection open": lambda w: [_secret(w)],
+    "collection read": lambda w: [_address(w), "-o", "shared"],
     "collection clearance": lambda w: [_collection(w)],
     "collection delete": lambda w: [_collection(w), "--yes"],
     "retry": lambda w: [w.rejected, "--no-wait"],
@@ -256,6 +257,7 @@ BAD: dict[str, tuple[list[str], int]] = {
     "collection share": (["favourites"], 5),
     "collection open": (["not a secret that anybody has"], 4),
     "collection clearance": (["nosuch"], 4),
+    "collection read": (["link_that_nobody_has"], 4),
     "collection delete": (["favourites", "--yes"], 5),
     "retry": (["nosuch"], 4),
     "webhook add": (["http://example.org/", "--event", "bogus"], 5),
@@ -346,6 +348,12 @@ def _active_webhook(w: CliHarness) -> str:
     webhook = _webhook(w)
     assert w.shell.user.webhooks.test(webhook).passed
     return webhook
+
+
+def _address(w: CliHarness) -> str:
+    user = w.shell.user
+    link = user.collections.create_link(_full_collection(w), access="download")
+    return f"{user.credentials.url}/shared/{link.secret}"
 
 
 def _full_collection(w: CliHarness) -> str:

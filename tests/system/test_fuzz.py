@@ -55,6 +55,7 @@ def own_ids(user: Client, folder: Path) -> dict[str, str]:
         "tag": "dusty",
         "collection": collection,
         "link": user.collections.create_link(collection).id,
+        "secret": str(user.collections.create_link(collection, access="download").secret),
         "account": user.account.get().id,
         "place": "1",
     }

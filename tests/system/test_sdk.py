@@ -134,6 +134,10 @@ CASES: dict[str, Case] = {
     "pipelines.list": lambda c, w: c.pipelines.list(page_size=1),
     "pipelines.replace": replace_pipeline,
     "recommendations.dismiss": lambda c, w: c.recommendations.dismiss(w.item),
+    "recommendations.dismissed": lambda c, w: (
+        w.user.recommendations.dismiss(w.item),
+        c.recommendations.dismissed(page_size=1),
+    )[1],
     "recommendations.list": lambda c, w: c.recommendations.list(
         collection="favourites", q="class:kick", page_size=5
     ),
@@ -166,6 +170,14 @@ CASES: dict[str, Case] = {
     "sessions.options": lambda c, w: c.sessions.options(),
     "sessions.refresh": lambda c, w: c.sessions.refresh(),
     "sessions.start_device": lambda c, w: c.sessions.start_device("acme"),
+    "shared_links.audio": lambda c, w: c.shared_links.audio(w.public_link(), w.item),
+    "shared_links.cover": lambda c, w: c.shared_links.cover(w.public_link()),
+    "shared_links.download": lambda c, w: c.shared_links.download(w.public_link(), w.item),
+    "shared_links.get": lambda c, w: c.shared_links.get(w.public_link()),
+    "shared_links.items": lambda c, w: c.shared_links.items(w.public_link(), page_size=1),
+    "shared_links.save": lambda c, w: c.shared_links.save(
+        w.public_link(), w.item, w.file.with_name("saved.wav")
+    ),
     "similarity.duplicates": lambda c, w: (
         w.duplicates(),
         c.similarity.duplicates(page_size=1),
@@ -237,9 +249,10 @@ DESTRUCTIVE = frozenset(
 )
 """What ends or changes the session that it is called with."""
 NO_PROVIDER = frozenset({"sessions.create_with_device", "sessions.start_device"})
-NOT_FOUND = NO_PROVIDER | {"jobs.preview", "admin.replay_dead_letter"}
-"""A job that has ended has no previews, this server has no provider to sign in with, and no dead
-letters, since its events all can be read: that the right thing was asked for is enough."""
+NOT_FOUND = NO_PROVIDER | {"jobs.preview", "admin.replay_dead_letter", "shared_links.cover"}
+"""A collection has no image as its cover, a job that has ended has no previews, this server has no
+provider to sign in with, and no dead letters, since its events all can be read: that the right
+thing was asked for is enough."""
 
 
 def methods(kind: type[Client] | type[AsyncClient]) -> set[str]:

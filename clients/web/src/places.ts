@@ -26,6 +26,12 @@ export type Route =
   | { readonly kind: "map"; readonly name: string | null }
   | { readonly kind: "settings" | "admin"; readonly section: string };
 
+/** Return the secret of the link whose collection a path shows; null for every other path. */
+export function linkSecretOf(path: string): string | null {
+  const [place, secret, ...rest] = path.split("/").filter((part) => part !== "");
+  return place === "shared" && secret && rest.length === 0 ? decoded(secret) : null;
+}
+
 /** Return what a path shows. */
 export function routeOf(path: string): Route {
   const parts = path.split("/").filter((part) => part !== "");

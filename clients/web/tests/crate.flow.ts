@@ -154,6 +154,24 @@ test("by pointer", async () => {
   await page.getByRole("button", { name: "Remove Favourites" }).click();
   await page.locator(`.crate-viewport[aria-rowcount="${NAMES.length + 1}"]`).waitFor();
 
+  // What is like the favourite is recommended; one is dismissed, and taken back.
+  await page.getByRole("button", { name: "Recommended for you" }).click();
+  const dialog = page.getByRole("dialog", { name: "Recommended for you" });
+  const recommended = dialog.getByRole("list", { name: "Recommended sounds" });
+  const rows = recommended.getByRole("listitem");
+  await rows.first().getByText("like Ping, a favourite").waitFor({ timeout: 60_000 });
+  const name = (await rows.first().locator(".ellipsis").first().textContent()) ?? "";
+  expect(await seriousFindings(page)).toEqual([]);
+  await page.screenshot({ path: "test-results/recommended.png" });
+  await dialog.getByRole("button", { name: `Dismiss ${name}` }).click();
+  await recommended.getByText(name, { exact: true }).waitFor({ state: "detached" });
+  await dialog.getByRole("button", { name: "Dismissed", exact: true }).click();
+  await dialog.getByRole("button", { name: `Take ${name} back` }).click();
+  await dialog.getByText("You dismissed nothing.").waitFor();
+  await dialog.getByRole("button", { name: "Recommended", exact: true }).click();
+  await recommended.getByText(name, { exact: true }).waitFor({ timeout: 60_000 });
+  await page.keyboard.press("Escape");
+
   // A row is dragged onto a pad, and onto a collection.
   await row("Glass bell").dragTo(page.locator(".pad").nth(4));
   await page.getByRole("button", { name: /Glass bell.*on pad.*A/ }).waitFor();

@@ -11,6 +11,7 @@ from contracts.collections import (
     CollectionLink,
     CollectionLinkCreate,
     CollectionShare,
+    LinkAccess,
     NewCollectionLink,
     ShareRole,
 )
@@ -108,7 +109,12 @@ async def list_links(collections: Collections, ref: str) -> list[CollectionLink]
         .order_by(col(CollectionLinkRow.created).desc(), col(CollectionLinkRow.id).desc())
     )
     return [
-        CollectionLink(id=LinkId(row.id), created=row.created, expires=row.expires)
+        CollectionLink(
+            id=LinkId(row.id),
+            access=LinkAccess(row.access),
+            created=row.created,
+            expires=row.expires,
+        )
         for row in await collections.session.scalars(query)
     ]
 
@@ -136,14 +142,19 @@ async def create_link(
         id=new_id(),
         collection=collection.row.id,
         owner=collection.row.owner,
-        secret_sha256=_digest(secret),
+        secret_sha256=digest(secret),
+        access=request.access.value,
         created=now,
         expires=now + timedelta(days=request.days),
     )
     session.add(row)
     await session.flush()
     return NewCollectionLink(
-        id=LinkId(row.id), created=row.created, expires=row.expires, secret=secret
+        id=LinkId(row.id),
+        access=request.access,
+        created=row.created,
+        expires=row.expires,
+        secret=secret,
     )
 
 
@@ -176,11 +187,12 @@ async def open_link(collections: Collections, secret: str) -> OpenCollection:
     Raises
     ------
     ProblemError
-        The link does not exist, was revoked, or has expired.
+        The link does not exist, was revoked, has expired, or is read without an account.
     """
     session, account = collections.session, collections.principal.user
     matching = select(CollectionLinkRow).where(
-        col(CollectionLinkRow.secret_sha256) == _digest(secret)
+        col(CollectionLinkRow.secret_sha256) == digest(secret),
+        col(CollectionLinkRow.access) == LinkAccess.ACCOUNT,
     )
     link = (await session.scalars(matching)).one_or_none()
     if link is None:
@@ -265,5 +277,6 @@ def _share_to_api(row: CollectionShareRow) -> CollectionShare:
     )
 
 
-def _digest(secret: str) -> str:
+def digest(secret: str) -> str:
+    """Return the SHA-256 of a link's secret, which is stored in its place."""
     return hashlib.sha256(secret.encode()).hexdigest()

@@ -5,6 +5,7 @@ from datetime import datetime
 from sqlalchemy import BigInteger, Index
 from sqlmodel import Field
 
+from contracts.collections import LinkAccess
 from kit.database.base import Utc
 from services.library.metadata import Table
 
@@ -54,7 +55,7 @@ class CollectionItemRow(Table, table=True):
 
 
 class CollectionLinkRow(Table, table=True):
-    """A link that makes accounts viewers of a collection."""
+    """A link to a collection: it makes accounts viewers, or is read without an account."""
 
     __tablename__ = "collection_links"
     __table_args__ = (Index("ix_collection_links_page", "collection", "created", "id"),)
@@ -65,6 +66,7 @@ class CollectionLinkRow(Table, table=True):
     secret_sha256: str = Field(unique=True)
     created: datetime = Field(sa_type=Utc)
     expires: datetime = Field(sa_type=Utc)
+    access: str = LinkAccess.ACCOUNT.value
 
 
 class CollectionShareRow(Table, table=True):

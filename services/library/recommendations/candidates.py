@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from contracts.maps import NO_CLASS
-from contracts.recommendations import MAX_STORED, ReasonKind
+from contracts.recommendations import MAX_DISTANCE, MAX_STORED, ReasonKind
 from kit.arrays import F32
 from kit.vectors.base import OwnedVectors, Space
 from kit.vectors.ids import Ids, Rows, rows_of
@@ -151,7 +151,7 @@ def _score(
     places = rows_of(classes.ids, owned.ids[rows])
     rows, places = rows[places >= 0], places[places >= 0]
     fits = score(Taste(owned.vectors[liked_rows], examples.weights[liked]), owned.vectors, rows)
-    other = np.flatnonzero(fits.distances > SAME)
+    other = np.flatnonzero((fits.distances > SAME) & (fits.distances <= MAX_DISTANCE))
     of_liked = rows_of(classes.ids, examples.ids[liked])
     class_of = classes.classes.astype(np.int64) + (NO_CLASS + 1) * number
     return _Scored(

@@ -24,7 +24,7 @@ _ROW = RecommendationListRow
 
 async def outdate_collections(session: AsyncSession, collections: Sequence[str]) -> None:
     """Note that collections hold other items; a listener of `MEMBERS_CHANGED`."""
-    await outdate(session, col(_ROW.id).in_(sorted(set(collections))))
+    await outdate(session, col(_ROW.collection).in_(sorted(set(collections))))
 
 
 async def outdate_accounts(session: AsyncSession, owners: Sequence[str]) -> None:

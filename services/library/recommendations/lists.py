@@ -1,5 +1,6 @@
 """Lists of recommendations as their owner reads them, and dismissals."""
 
+import uuid
 from dataclasses import dataclass
 from datetime import timedelta
 
@@ -8,16 +9,24 @@ from sqlalchemy import delete, select
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlmodel import col
 
+from contracts.collections import ShareRole
 from contracts.identity import Principal
-from contracts.recommendations import Recommendations, RecommendationState, RecommendationTarget
+from contracts.recommendations import (
+    DismissedRecommendation,
+    Recommendations,
+    RecommendationState,
+    RecommendationTarget,
+)
 from contracts.search import SearchQuery
 from kit.database.engine import Database, database_of
 from kit.database.notifications import notify_on_commit
 from kit.database.upsert import insert_into
 from kit.http.errors import not_found
+from kit.http.pagination import Cursor, PageQuery, encode_cursor
 from kit.vectors.ids import unpack
-from services.library.access import Action
+from services.library.access import Action, may
 from services.library.catalogue.repository import Repository
+from services.library.catalogue.views import item_to_api
 from services.library.collections.repository import Collections
 from services.library.jobs.locks import hold_owner
 from services.library.recommendations.candidates import DTYPE
@@ -26,13 +35,14 @@ from services.library.recommendations.repository import (
     documents_among,
     excluded_among,
     names_of,
+    page_of_dismissals,
 )
 from services.library.recommendations.tables import (
     RecommendationDismissalRow,
     RecommendationListRow,
 )
 from services.library.recommendations.views import advice_of, recommendations_to_api
-from services.library.search.matching import refusal
+from services.library.search.limits import refusal
 from services.library.search.searching import Searches
 from services.library.similarity.sound_vectors import UNSCORED
 
@@ -41,6 +51,8 @@ MAX_LISTS = 100
 again when somebody reads them."""
 _READ_AGAIN = timedelta(hours=1)
 """How old the time of the last reading may be before it is written again."""
+_SHARED = uuid.UUID("5a0c2f0e-9d1b-5b7e-8c55-3e6f1d2a4b90")
+"""With an editor and a collection of another owner it gives the id of the editor's list."""
 _ROW = RecommendationListRow
 
 
@@ -50,6 +62,8 @@ class _Target:
 
     id: str
     collection: str | None = None
+    shared: bool = False
+    """Whether another owner shares the collection with the caller."""
     stored: bool = True
     """Whether the collection has a row; a built-in one that was never changed is empty."""
 
@@ -86,7 +100,7 @@ class RecommendationLists:
         Raises
         ------
         ProblemError
-            The collection is not one of the caller's own, or the query cannot filter.
+            The caller may not add to the collection, or the query cannot filter.
         """
         if query.like is not None:
             raise refusal(
@@ -106,7 +120,7 @@ class RecommendationLists:
                 computed_at=row.computed if row else None,
                 outdated=row is not None and row.outdated is not None,
             )
-        return await self._fill(principal, target, row, query, limit)
+        return await self._fill(principal, target, row, query, limit, shared=place.shared)
 
     async def dismiss(self, principal: Principal, item: str) -> None:
         """Remember that an item is not to be recommended; a second time changes nothing.
@@ -124,6 +138,22 @@ class RecommendationLists:
                 item=item, owner=principal.owner, dismissed=now
             )
             await session.execute(new.on_conflict_do_nothing(index_elements=["item"]))
+
+    async def dismissed(
+        self, principal: Principal, request: PageQuery
+    ) -> tuple[list[DismissedRecommendation], str | None]:
+        """Return a page of dismissed items, last dismissed first, and the next page's cursor."""
+        async with self._database.session() as session:
+            rows = await page_of_dismissals(session, principal.owner, request)
+        listed = [
+            DismissedRecommendation(item=item_to_api(item), dismissed=dismissal.dismissed)
+            for dismissal, item in rows[: request.limit]
+            if may(principal, Action.READ, item)
+        ]
+        if len(rows) <= request.limit:
+            return listed, None
+        last = rows[request.limit - 1][0]
+        return listed, encode_cursor(Cursor(created=last.dismissed, id=last.item))
 
     async def undo_dismissal(self, principal: Principal, item: str) -> None:
         """Let an item be recommended again.
@@ -152,10 +182,13 @@ class RecommendationLists:
             return _Target(principal.owner)
         async with self._database.session() as session:
             collection = await Collections(session, principal).get(ref, Action.READ)
-        if collection.row.owner != principal.owner:
-            # What others share is theirs to fill; their sounds have vectors of their own.
+        id_ = collection.row.id
+        if collection.share is None:
+            return _Target(id_, id_, stored=collection.stored)
+        if collection.share is not ShareRole.EDITOR:
+            # A viewer cannot add what is recommended.
             raise not_found()
-        return _Target(collection.row.id, collection.row.id, collection.stored)
+        return _Target(str(uuid.uuid5(_SHARED, f"{principal.owner}:{id_}")), id_, shared=True)
 
     async def _list(self, owner: str, place: _Target) -> RecommendationListRow:
         """Return a list, which is created if there is none."""
@@ -185,6 +218,8 @@ class RecommendationLists:
         row: RecommendationListRow,
         query: SearchQuery,
         limit: int,
+        *,
+        shared: bool,
     ) -> Recommendations:
         owner = principal.owner
         candidates = np.frombuffer(row.candidates, DTYPE)
@@ -199,7 +234,12 @@ class RecommendationLists:
         open_ = np.isin(known, matching) & left
         shown = candidates[open_][:limit]
         async with self._database.session() as session:
-            names = await names_of(session, owner, set(unpack(shown["example"])))
+            names = await names_of(
+                session,
+                owner,
+                set(unpack(shown["example"])),
+                collection=row.collection if shared else None,
+            )
         hits = await self._searches.hits(principal, unpack(shown["item"]))
         return Recommendations(
             target=target,

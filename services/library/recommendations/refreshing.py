@@ -10,7 +10,7 @@ import asyncio
 from collections.abc import Mapping
 
 import numpy as np
-from sqlalchemy import select, update
+from sqlalchemy import delete, select, update
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlmodel import col
 
@@ -18,12 +18,19 @@ from contracts.music import Seconds
 from kit.database.engine import Database, database_of
 from kit.http.errors import ProblemError
 from kit.vectors.base import OwnedVectors, Space
-from kit.vectors.ids import Ids, pack, rows_of
+from kit.vectors.ids import Ids, pack, rows_of, unpack
 from services.library.background import lead, until
 from services.library.jobs.locks import hold_owner
 from services.library.recommendations.candidates import DTYPE, Candidates, choose
 from services.library.recommendations.events import emit_recommendations_updated
-from services.library.recommendations.repository import read_examples, read_excluded
+from services.library.recommendations.repository import (
+    classes_of,
+    may_learn_from,
+    owners_of,
+    read_examples,
+    read_excluded,
+)
+from services.library.recommendations.shared_examples import with_shared
 from services.library.recommendations.tables import RecommendationListRow
 from services.library.search.classes import ItemClasses
 from services.library.search.searching import Searches
@@ -120,13 +127,29 @@ class ListRefresher:
             )
         return True
 
+    async def _drop(self, row: RecommendationListRow) -> None:
+        """Delete the list of an owner who may not add to its collection any more."""
+        async with self._database.transaction() as session:
+            await hold_owner(session, row.owner)
+            gone = delete(_ROW).where(col(_ROW.id) == row.id)
+            await session.execute(gone.execution_options(synchronize_session=False))
+
     async def _compute(
         self, row: RecommendationListRow, crate: "_Crate", new: Ids | None = None
     ) -> None:
         """Compute a list; with new sounds only from these and the candidates that it has."""
         async with self._database.session() as session:
+            is_allowed = await may_learn_from(session, row)
+        if not is_allowed:
+            await self._drop(row)
+            return
+        async with self._database.session() as session:
             examples = await read_examples(session, row)
             excluded = await read_excluded(session, row)
+            others = await owners_of(session, unpack(examples.ids)) if row.collection else {}
+            classes_of_others = await classes_of(
+                session, [i for owner, items in others.items() if owner != row.owner for i in items]
+            )
         before = np.frombuffer(row.candidates, DTYPE)
         among = None
         # A liked sound that is new says something of all sounds.
@@ -134,6 +157,14 @@ class ListRefresher:
             among = np.concatenate((new, before["item"]))
         if len(examples.ids):
             vectors, classes = await crate.read()
+            if classes_of_others:
+                others.pop(row.owner, None)
+                vectors, classes = with_shared(
+                    vectors,
+                    classes,
+                    [await self._vectors.vectors_of(o, items) for o, items in others.items()],
+                    classes_of_others,
+                )
             candidates, known = await asyncio.to_thread(
                 choose, vectors, examples, excluded, classes, among=among
             )

@@ -4,17 +4,23 @@ from collections.abc import Collection, Sequence
 from typing import Any
 
 import numpy as np
-from sqlalchemy import Select, literal, null, select
+from sqlalchemy import Row, Select, exists, literal, null, or_, select, tuple_
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlmodel import col
 
-from contracts.collections import CollectionKind
+from contracts.collections import CollectionKind, ShareRole
 from contracts.jobs import JobState
 from contracts.recommendations import ReasonKind
+from kit.database.engine import database_of
+from kit.http.pagination import PageQuery
 from kit.vectors.ids import Ids, pack
 from services.library.catalogue.repository import being_deleted, read_ids
 from services.library.catalogue.tables import ItemRow
-from services.library.collections.tables import CollectionItemRow, CollectionRow
+from services.library.collections.tables import (
+    CollectionItemRow,
+    CollectionRow,
+    CollectionShareRow,
+)
 from services.library.imports.tables import ImportRow
 from services.library.jobs.tables import JobRow
 from services.library.recommendations.candidates import KINDS, LikedSounds
@@ -40,8 +46,12 @@ _MEMBER, _COLLECTION = CollectionItemRow, CollectionRow
 
 
 async def read_examples(session: AsyncSession, row: RecommendationListRow) -> LikedSounds:
-    """Return the liked sounds of a list: of a collection its own items, else the owner's."""
-    queries = [_members(row.owner, row.collection)] if row.collection else _liked(row.owner)
+    """Return the liked sounds of a list: of a collection what it holds, else the owner's."""
+    queries = (
+        [_newest_members().where(col(_COLLECTION.id) == row.collection)]
+        if row.collection
+        else _liked(row.owner)
+    )
     best: dict[str, tuple[ReasonKind, str | None]] = {}
     for query in queries:
         for item, kind, collection in (await session.execute(query.limit(MAX_EXAMPLES))).all():
@@ -90,14 +100,81 @@ async def documents_among(
     return {item: id_ or 0 for item, id_ in (await session.execute(query)).all()}
 
 
-async def names_of(session: AsyncSession, owner: str, items: Collection[str]) -> dict[str, str]:
-    """Return the names of those of an owner's items that are not hidden."""
+async def names_of(
+    session: AsyncSession, owner: str, items: Collection[str], *, collection: str | None = None
+) -> dict[str, str]:
+    """Return the names of those of an owner's items that are not hidden.
+
+    Parameters
+    ----------
+    collection
+        A collection that the owner may edit: items of others in it are named too.
+    """
+    visible = col(ItemRow.owner) == owner
+    if collection is not None:
+        held = select(col(_MEMBER.item)).where(col(_MEMBER.collection) == collection)
+        visible |= col(ItemRow.id).in_(held)
     query = select(col(ItemRow.id), col(ItemRow.name)).where(
         col(ItemRow.id).in_(items),
-        col(ItemRow.owner) == owner,
-        col(ItemRow.id).not_in(being_deleted(owner)),
+        visible,
+        col(ItemRow.id).not_in(being_deleted(owner if collection is None else None)),
     )
     return dict((await session.execute(query)).all())
+
+
+async def may_learn_from(session: AsyncSession, row: RecommendationListRow) -> bool:
+    """Return whether the owner of a list may add to the collection that it is for."""
+    if row.collection is None:
+        return True
+    share = CollectionShareRow
+    edits = exists().where(
+        col(share.collection) == col(_COLLECTION.id),
+        col(share.account) == row.owner,
+        col(share.role) == ShareRole.EDITOR,
+        or_(col(share.expires).is_(None), col(share.expires) > database_of(session).now()),
+    )
+    query = select(col(_COLLECTION.id)).where(
+        col(_COLLECTION.id) == row.collection, or_(col(_COLLECTION.owner) == row.owner, edits)
+    )
+    return (await session.execute(query)).first() is not None
+
+
+async def owners_of(session: AsyncSession, items: Sequence[str]) -> dict[str, list[str]]:
+    """Return those of some items that are not hidden, by owner."""
+    query = select(col(ItemRow.owner), col(ItemRow.id)).where(
+        col(ItemRow.id).in_(items), col(ItemRow.id).not_in(being_deleted())
+    )
+    by_owner: dict[str, list[str]] = {}
+    for owner, item in (await session.execute(query)).all():
+        by_owner.setdefault(owner, []).append(item)
+    return by_owner
+
+
+async def classes_of(session: AsyncSession, items: Sequence[str]) -> dict[str, str | None]:
+    """Return the sound classes of some items."""
+    document = SearchDocumentRow
+    query = select(col(document.item), col(document.sound_class)).where(
+        col(document.item).in_(items), ~col(document.removed)
+    )
+    return dict((await session.execute(query)).all())
+
+
+async def page_of_dismissals(
+    session: AsyncSession, owner: str, request: PageQuery
+) -> Sequence[Row[RecommendationDismissalRow, ItemRow]]:
+    """Return dismissals with their items, last dismissed first: a page and one more."""
+    row = RecommendationDismissalRow
+    order = (col(row.dismissed), col(row.item))
+    query = (
+        select(row, ItemRow)
+        .join(ItemRow, col(ItemRow.id) == col(row.item))
+        .where(col(row.owner) == owner, col(row.item).not_in(being_deleted(owner)))
+        .order_by(*(column.desc() for column in order))
+        .limit(request.limit + 1)
+    )
+    if request.after is not None:
+        query = query.where(tuple_(*order) < (request.after.created, request.after.id))
+    return (await session.execute(query)).all()
 
 
 _KINDS = {
@@ -134,15 +211,17 @@ def _liked(owner: str) -> list[Any]:
     return [favourites, rated, exported, tray, collections.where(_chosen(owner))]
 
 
-def _members(owner: str, collection: str | None = None) -> Any:
-    """Return the query of items in an owner's collections, or in one, the newest first."""
-    query = (
+def _members(owner: str) -> Any:
+    """Return the query of items in an owner's collections, the newest first."""
+    return _newest_members().where(col(_COLLECTION.owner) == owner)
+
+
+def _newest_members() -> Any:
+    return (
         select(col(_MEMBER.item), col(_COLLECTION.kind), col(_COLLECTION.id))
         .join(_COLLECTION, col(_COLLECTION.id) == col(_MEMBER.collection))
-        .where(col(_COLLECTION.owner) == owner)
         .order_by(col(_MEMBER.added).desc(), col(_MEMBER.item).desc())
     )
-    return query if collection is None else query.where(col(_COLLECTION.id) == collection)
 
 
 def _chosen(owner: str) -> Any:
@@ -163,11 +242,10 @@ def _excluded(owner: str, collection: str | None) -> list[tuple[Select[Any], Any
     members = (
         select(col(_MEMBER.item))
         .join(_COLLECTION, col(_COLLECTION.id) == col(_MEMBER.collection))
-        .where(col(_COLLECTION.owner) == owner)
         .distinct()
     )
     if collection is not None:
         members = members.where(col(_COLLECTION.id) == collection)
     else:
-        members = members.where(_chosen(owner))
+        members = members.where(col(_COLLECTION.owner) == owner, _chosen(owner))
     return [(known, col(item.id)), (dismissed, col(dismissal.item)), (members, col(_MEMBER.item))]

@@ -30,7 +30,8 @@ class RecommendationListRow(Table, table=True):
     )
 
     id: str = Field(primary_key=True)
-    """The collection's id; for the account the owner's."""
+    """The collection's id; for the account the owner's. For a collection that another owner shares
+    it is derived from both."""
     owner: str
     collection: str | None = Field(default=None, foreign_key="collections.id", ondelete="CASCADE")
     """Absent for the account."""
@@ -50,7 +51,10 @@ class RecommendationDismissalRow(Table, table=True):
     """An item that its owner does not want to see recommended."""
 
     __tablename__ = "recommendation_dismissals"
-    __table_args__ = (Index("ix_recommendation_dismissals_owner", "owner", "item"),)
+    __table_args__ = (
+        Index("ix_recommendation_dismissals_owner", "owner", "item"),
+        Index("ix_recommendation_dismissals_page", "owner", "dismissed", "item"),
+    )
 
     item: str = Field(primary_key=True, foreign_key="items.id", ondelete="CASCADE")
     owner: str

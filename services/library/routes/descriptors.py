@@ -16,7 +16,7 @@ from services.library.descriptors.parquet import write_parquet
 from services.library.descriptors.rows import read_rows
 from services.library.routes.context import REFUSED, Context, Reader
 from services.library.search.language import format_query, parse_query
-from services.library.search.matching import refusal
+from services.library.search.limits import refusal
 
 
 class DescriptorFormat(StrEnum):

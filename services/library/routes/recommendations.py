@@ -5,8 +5,14 @@ from typing import Annotated
 from fastapi import APIRouter, Query
 
 from contracts.ids import ItemId
-from contracts.recommendations import MAX_RECOMMENDED, Recommendations, RecommendationTarget
+from contracts.recommendations import (
+    MAX_RECOMMENDED,
+    DismissedRecommendation,
+    Recommendations,
+    RecommendationTarget,
+)
 from contracts.search import MAX_QUERY_LENGTH
+from kit.http.pagination import Page, Paging
 from kit.http.routes import GuardedRoute
 from services.library.idempotency import Key
 from services.library.routes.context import REFUSED, Context, Reader, Writer
@@ -29,8 +35,8 @@ def recommendation_routes(server: Context) -> APIRouter:
             RecommendationTarget,
             Query(
                 alias="for",
-                description="`account` for all that you like, or `collection:` and the id of one "
-                "of your collections, `favourites` or `tray`.",
+                description="`account` for all that you like, or `collection:` and the id of a "
+                "collection of yours or that you edit, `favourites` or `tray`.",
             ),
         ] = "account",
         q: Annotated[
@@ -51,6 +57,12 @@ def recommendation_routes(server: Context) -> APIRouter:
         """
         query, _ = parse_query(q)
         return await server.recommendations.read(principal, target, query, limit)
+
+    @router.get("/dismissed")
+    async def dismissed(principal: Reader, paging: Paging) -> Page[DismissedRecommendation]:
+        """List the items that you dismissed, last dismissed first."""
+        listed, following = await server.recommendations.dismissed(principal, paging)
+        return Page(items=tuple(listed), next=following)
 
     @router.post("/{item}/dismiss", status_code=204)
     async def dismiss(principal: Writer, item: ItemId, key: Key = None) -> None:

@@ -26,7 +26,7 @@ from services.library.saved_searches.saved_searches import (
 )
 from services.library.saved_searches.views import saved_search_to_api
 from services.library.search.language import parse_query
-from services.library.search.matching import check
+from services.library.search.limits import check
 
 _CREATE = {
     "Short kicks": {

@@ -32,7 +32,10 @@ from services.library.routes.artifacts import sign_download
 from services.library.routes.context import REFUSED, Context, Reader, Writer
 
 _SHARE = {"Read only": {"value": {"role": "viewer"}}, "Arrange": {"value": {"role": "editor"}}}
-_LINK = {"For a week": {"value": {"days": 7}}}
+_LINK = {
+    "For a week": {"value": {"days": 7}},
+    "Without an account": {"value": {"days": 7, "access": "listen"}},
+}
 
 
 def sharing_routes(server: Context) -> APIRouter:
@@ -80,7 +83,11 @@ def sharing_routes(server: Context) -> APIRouter:
         collection: CollectionRef,
         request: Annotated[CollectionLinkCreate, Body(openapi_examples=_LINK)],
     ) -> NewCollectionLink:
-        """Create a link that makes accounts of this server viewers; only this shows its secret."""
+        """Create a link; only this response shows its secret.
+
+        With `access` `account` it makes accounts of this server viewers (`POST /v1/shared`). With
+        `listen` or `download` anybody who has it reads the collection at `/v1/shared/{secret}`.
+        """
         async with server.database.transaction() as session:
             return await sharing.create_link(Collections(session, principal), collection, request)
 

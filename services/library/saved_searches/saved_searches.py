@@ -31,6 +31,10 @@ CurrentMatches = tuple[DocumentIds, int] | None
 
 def is_wide(query: SearchQuery) -> bool:
     """Return whether what a query finds depends on more than the documents that it finds."""
+    return any(map(_depends_on_more, query.with_alternatives()))
+
+
+def _depends_on_more(query: SearchQuery) -> bool:
     by_name = any(not is_id(source) for source in query.sources)
     sets = (query.collections, query.not_collections, query.saved, query.not_saved)
     return by_name or any((*sets, query.proposed, query.not_proposed))

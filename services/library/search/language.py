@@ -4,7 +4,7 @@
 """
 
 import re
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any, NamedTuple, TypeVar
@@ -16,6 +16,7 @@ from contracts.search import (
     DOUBT,
     SOUND_WORDS,
     MeasuredField,
+    SearchGroup,
     SearchQuery,
     Sort,
     SortField,
@@ -24,6 +25,7 @@ from contracts.search import (
     ValueRange,
 )
 from contracts.tagging import SoundClass
+from services.library.search.parts import OR, Part, split_parts
 from services.library.search.text import normalized, words_of
 from services.library.search.values import (
     describe_key,
@@ -66,7 +68,6 @@ UNITS: Mapping[MeasuredField, str] = {
     MeasuredField.ATTACK: "s",
     MeasuredField.PITCH: "Hz",
 }
-_PART = re.compile(r'-?(?:[A-Za-z]+:(?:"[^"]*"?|[^\s"]+)*|"[^"]*"?|[^\s"]+)')
 _MEASURES = {
     "tempo": MeasuredField.BPM,
     "len": MeasuredField.DURATION,
@@ -78,6 +79,8 @@ _FIELD_NAMES = {
     "fav": "favourite",
     "song": "from",
 }
+_OUTSIDE_GROUPS = ("like", "sort")
+"""Fields that a whole search has; within a group they are words."""
 _ALL = ("tags", "proposed")
 """Fields of which an item must have all values."""
 _FLAGS = {
@@ -128,28 +131,24 @@ class _Draft:
 
 def parse_query(text: str) -> tuple[SearchQuery, tuple[Understood, ...]]:
     """Return the search that a text in the query language asks for, and how each part was read."""
-    draft = _Draft()
-    understood = []
-    for match in _PART.finditer(text):
-        part = match[0]
-        meaning = _read_field(part) or _read_term(part)
-        if meaning.field:
-            draft.add(meaning)
-        understood.append(
-            Understood(
-                text=part,
-                start=match.start(),
-                end=match.end(),
-                field=meaning.field,
-                meaning=meaning.words,
-            )
+    parts = split_parts(text)
+    query, meanings = _read_parts(parts, in_group=False)
+    understood = (
+        Understood(
+            text=part.text,
+            start=part.start,
+            end=part.end,
+            field=meaning.field,
+            meaning=meaning.words,
         )
-    return SearchQuery(**draft.fields), tuple(understood)
+        for part, meaning in zip(parts, meanings, strict=True)
+    )
+    return query, tuple(understood)
 
 
 def format_query(query: SearchQuery) -> str:
     """Return the text of a search: reading it gives the same search."""
-    return " ".join(_parts(query))
+    return " ".join(_parts(query, in_group=False))
 
 
 def merge_queries(first: SearchQuery, second: SearchQuery) -> SearchQuery:
@@ -161,6 +160,41 @@ def merge_queries(first: SearchQuery, second: SearchQuery) -> SearchQuery:
             _Meaning(name, _Range(value, False) if isinstance(value, ValueRange) else value, "")
         )
     return SearchQuery(**draft.fields)
+
+
+def _read_parts(parts: Sequence[Part], *, in_group: bool) -> tuple[SearchQuery, list[_Meaning]]:
+    """Return the search that some parts ask for together, and what each of them means."""
+    draft = _Draft()
+    meanings = [_read_part(part, in_group=in_group) for part in parts]
+    for meaning in meanings:
+        if meaning.field:
+            draft.add(meaning)
+    return SearchQuery(**draft.fields), meanings
+
+
+def _read_part(part: Part, *, in_group: bool) -> _Meaning:
+    if part.alternatives is not None:
+        return _read_group(part.alternatives, negated=part.negated)
+    meaning = _read_field(part.text)
+    if meaning is None or (in_group and meaning.field in _OUTSIDE_GROUPS):
+        return _read_term(part.text)
+    return meaning
+
+
+def _read_group(alternatives: Iterable[Sequence[Part]], *, negated: bool) -> _Meaning:
+    """Read a group; alternatives that ask for nothing are left out."""
+    words_of_queries: dict[SearchQuery, str] = {}
+    for parts in alternatives:
+        query, meanings = _read_parts(parts, in_group=True)
+        if query != SearchQuery():
+            words = " and ".join(meaning.words for meaning in meanings if meaning.field)
+            words_of_queries.setdefault(query, words)
+    if not words_of_queries:
+        return _Meaning("", None, "ignored: it has no letters or digits")
+    group = SearchGroup(alternatives=tuple(words_of_queries), negated=negated)
+    words = "; or ".join(words_of_queries.values())
+    words = f"any of these: {words}" if len(words_of_queries) > 1 else f"all of this: {words}"
+    return _Meaning("groups", (group,), f"not {words}" if negated else words)
 
 
 def _read_term(part: str) -> _Meaning:
@@ -363,11 +397,14 @@ def _either(values: Iterable[StrEnum]) -> str:
     return " or ".join(value.value.replace("_", " ") for value in values)
 
 
-def _parts(query: SearchQuery) -> Iterator[str]:
+def _parts(query: SearchQuery, *, in_group: bool) -> Iterator[str]:
     """Yield the parts of a search in the query language."""
     for term in query.terms:
         # Several words in one part are written as the language reads them: joined by a hyphen.
         text = f'"{term.text}"' if term.phrase else "-".join(words_of(term.text))
+        if in_group and text == OR:
+            # With a hyphen it is the word, and does not separate alternatives.
+            text = f"{text}-"
         yield f"-{text}" if term.negated else text
     for name, field_name in (
         ("kind", "kinds"),
@@ -380,6 +417,9 @@ def _parts(query: SearchQuery) -> Iterator[str]:
         for sign, prefix in (("", ""), ("-", "not_")):
             if values := getattr(query, prefix + field_name):
                 yield f"{sign}{name}:{','.join(map(quoted, values))}"
+    for group in query.groups:
+        texts = (" ".join(_parts(each, in_group=True)) for each in group.alternatives)
+        yield f"{'-' if group.negated else ''}({f' {OR} '.join(texts)})"
     if query.keys:
         yield f"key:{','.join(map(write_key, query.keys))}"
     for measure in MeasuredField:

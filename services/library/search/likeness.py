@@ -24,7 +24,7 @@ from services.library.search.aspects import (
     dialled_distances,
 )
 from services.library.search.columns import Columns, Mask
-from services.library.search.matching import refusal
+from services.library.search.limits import refusal
 from services.library.search.ranking import Near
 from services.library.search.repository import documents_of_items
 from services.library.search.tables import SearchDocumentRow

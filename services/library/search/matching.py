@@ -7,12 +7,11 @@ from dataclasses import dataclass, field
 import numpy as np
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from contracts.problems import FieldProblem, ProblemCode
-from contracts.search import MAX_TERMS, SearchQuery, Term
-from kit.http.errors import ProblemError
+from contracts.search import SearchGroup, SearchQuery, Term
 from services.library.search.columns import Columns
 from services.library.search.filters import Matches, ProposedItems, TextMatches
 from services.library.search.fulltext import DocumentIds, find_all
+from services.library.search.limits import check, refusal
 from services.library.search.repository import deleting_documents, documents_in, songs_named
 from services.library.search.text import words_of
 from services.library.search.values import is_id
@@ -21,23 +20,6 @@ SavedQueries = Callable[[AsyncSession, str, Sequence[str]], Awaitable[list[Searc
 """Returns the queries of an owner's saved searches with some names or ids."""
 MAX_NESTED = 16
 """Saved searches that one search may use, directly or through each other."""
-
-
-def check(query: SearchQuery) -> None:
-    """Check that a query has no more words than one may have. Raises `ProblemError`."""
-    if len(query.terms) > MAX_TERMS:
-        raise refusal(
-            "query.q",
-            f"A search takes at most {MAX_TERMS} words and phrases; this one has "
-            f"{len(query.terms)}. Leave some out.",
-        )
-
-
-def refusal(field: str, detail: str) -> ProblemError:
-    """Return the refusal of a field of a request."""
-    return ProblemError(
-        ProblemCode.INVALID_REQUEST, detail, fields=(FieldProblem(field=field, message=detail),)
-    )
 
 
 @dataclass(slots=True)
@@ -97,6 +79,8 @@ class Matcher:
             within.append(await self._found_by(query.saved))
         if query.not_saved:
             without.append(await self._found_by(query.not_saved))
+        for group in query.groups:
+            (without if group.negated else within).append(await self._of_group(group))
         return TextMatches(
             words=await find_all(session, owner, plain, among=among) if plain else None,
             terms=[(term, await find_all(session, owner, (term,), among=among)) for term in others],
@@ -106,6 +90,14 @@ class Matcher:
             deleting=await deleting_documents(session, owner),
             proposed=self.proposed,
         )
+
+    async def _of_group(self, group: SearchGroup) -> DocumentIds:
+        """Return the documents that match any alternative of a group."""
+        ids = [
+            self.columns.ids[(await self.match(alternative)).mask]
+            for alternative in group.alternatives
+        ]
+        return np.concatenate(ids)
 
     async def _found_by(self, names: Sequence[str]) -> DocumentIds:
         """Return the documents that any of some saved searches finds."""
@@ -118,7 +110,7 @@ class Matcher:
                     f"This search uses more than {MAX_NESTED} saved searches, or saved searches "
                     "that use each other in a circle. Name fewer after `search:`.",
                 )
-            if query.like is not None or query.proposed or query.not_proposed:
+            if query.like is not None or proposed_tags(query):
                 raise refusal(
                     "query.q",
                     "A saved search with `like:` or `proposed:` cannot be part of another search. "
@@ -128,3 +120,11 @@ class Matcher:
             matches = await self.match(query)
             parts.append(self.columns.ids[matches.mask])
         return np.concatenate(parts)
+
+
+def proposed_tags(query: SearchQuery) -> list[str]:
+    """Return the taught tags whose proposals a query asks for, in its groups too."""
+    queries = query.with_alternatives()
+    return list(
+        dict.fromkeys(name for each in queries for name in (*each.proposed, *each.not_proposed))
+    )

@@ -1,5 +1,6 @@
 """The order of results, and the place in it where a page begins."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 import numpy as np
@@ -100,12 +101,18 @@ def by_name(columns: Columns, mask: Mask, sort: Sort, named: DocumentIds) -> Ran
 
 
 def by_relevance(
-    columns: Columns, mask: Mask, query: SearchQuery, ids: DocumentIds, ranks: NDArray[np.float64]
+    columns: Columns,
+    mask: Mask,
+    terms: Iterable[Term],
+    ids: DocumentIds,
+    ranks: NDArray[np.float64],
 ) -> Ranking:
     """Return the matching documents, those first whose words and classes match best.
 
     Parameters
     ----------
+    terms
+        The terms that results may have.
     ids, ranks
         How well documents match the words, `[documents]` each. Relative to the best one they are
         added to the confidence with which a document has the class that a word names.
@@ -115,9 +122,8 @@ def by_relevance(
     if len(ids) and ranks.max() > 0:
         # `ids` are results, so the columns have all of them.
         scores[columns.places(ids)] = ranks / ranks.max()
-    for term in query.terms:
-        if not term.negated:
-            scores += _other_meaning(columns, term)
+    for term in terms:
+        scores += _other_meaning(columns, term)
     keys = -scores[places]
     # The newest of equal results first.
     order = np.lexsort((-columns.ids[places], keys))
@@ -157,6 +163,6 @@ def default_sort(query: SearchQuery) -> Sort:
         return Sort(field=SortField.NEAR)
     if sort.field is SortField.NEAR:
         sort = Sort()
-    if sort.field is SortField.RELEVANCE and all(term.negated for term in query.terms):
+    if sort.field is SortField.RELEVANCE and not any(query.positive_terms()):
         return Sort(field=SortField.CREATED, descending=True)
     return sort

@@ -31,7 +31,8 @@ from services.library.search.filters import Matches, ProposedItems
 from services.library.search.fulltext import DocumentIds, rank
 from services.library.search.language import format_query
 from services.library.search.likeness import MAX_NEAR, find_examples, nearest
-from services.library.search.matching import Matcher, SavedQueries, check
+from services.library.search.limits import check
+from services.library.search.matching import Matcher, SavedQueries, proposed_tags
 from services.library.search.ranking import (
     MAX_RANKED,
     Near,
@@ -320,8 +321,7 @@ class Searches:
 
     async def _proposed_items(self, owner: str, query: SearchQuery) -> ProposedItems:
         """Return the items for which the tags of a query are proposed; no session is open."""
-        names = dict.fromkeys((*query.proposed, *query.not_proposed))
-        return {name: await self._proposals.items_of(owner, name) for name in names}
+        return {name: await self._proposals.items_of(owner, name) for name in proposed_tags(query)}
 
     async def _near_item(
         self, owner: str, query: SearchQuery, proposed: ProposedItems
@@ -397,12 +397,12 @@ def _page(ids: DocumentIds, offset: int, limit: int) -> DocumentIds:
 async def _by_relevance(
     session: AsyncSession, owner: str, columns: Columns, matches: Matches, query: SearchQuery
 ) -> Ranking:
-    positive = [term for term in query.terms if not term.negated]
+    positive = list(query.positive_terms())
     results = columns.ids[matches.mask]
     ids, ranks = np.empty(0, np.int64), np.empty(0)
     if 0 < len(results) <= MAX_RANKED:
         ids, ranks = await rank(session, owner, positive, results)
-    return await asyncio.to_thread(by_relevance, columns, matches.mask, query, ids, ranks)
+    return await asyncio.to_thread(by_relevance, columns, matches.mask, positive, ids, ranks)
 
 
 async def columns_by_name(session: AsyncSession, owner: str, columns: Columns) -> DocumentIds:

@@ -9,11 +9,11 @@ from typing import Any
 import pytest
 from sqlalchemy import select, update
 
-from contracts.collections import ShareRole
+from contracts.collections import LinkAccess, ShareRole
 from contracts.identity import Principal, Scope
 from contracts.ids import OwnerId
 from services.library import access
-from services.library.access import Action, may
+from services.library.access import Action, SharedRole, may
 from services.library.collections.tables import (
     CollectionItemRow,
     CollectionLinkRow,
@@ -267,8 +267,10 @@ def principal(owner: str, *scopes: Scope) -> Principal:
     return Principal(user=owner, owner=owner, scopes=frozenset(scopes), token="t", expires=now)
 
 
-ALLOWED: dict[Action, set[ShareRole | None]] = {
+ALLOWED: dict[Action, set[SharedRole | None]] = {
     Action.READ: {ShareRole.VIEWER, ShareRole.EDITOR},
+    Action.LISTEN: {*ShareRole, LinkAccess.LISTEN, LinkAccess.DOWNLOAD},
+    Action.DOWNLOAD: {*ShareRole, LinkAccess.DOWNLOAD},
     Action.ARRANGE: {ShareRole.EDITOR},
     Action.WRITE: set(),
     Action.RUN: set(),
@@ -283,7 +285,7 @@ def faults(decide: Callable[..., bool]) -> list[str]:
     )
     stranger = UNKNOWN.replace("9", "8")
     wrong = []
-    for action, role in product(Action, (None, *ShareRole)):
+    for action, role in product(Action, (None, *ShareRole, *LinkAccess)):
         others = set(Scope) - {action.scope}
         for caller, expected in (
             (principal(stranger, *Scope), role in ALLOWED[action]),
@@ -309,7 +311,10 @@ def test_an_owner_a_role_and_a_stranger_may_what_the_table_says() -> None:
         (" or role in action.roles", ""),
         (" or role in action.roles", " or role is not None"),
         ("(Scope.WRITE, frozenset({ShareRole.EDITOR}))", "(Scope.WRITE, frozenset(ShareRole))"),
-        ("RUN = (Scope.JOBS, frozenset[ShareRole]())", "RUN = (Scope.JOBS, frozenset(ShareRole))"),
+        ("RUN = (Scope.JOBS, frozenset[SharedRole]())", "RUN = (Scope.JOBS, frozenset(ShareRole))"),
+        ("_SHARES | {LinkAccess.DOWNLOAD}", "_SHARES | _LINKS"),
+        ("READ = (Scope.READ, _SHARES)", "READ = (Scope.READ, _SHARES | _LINKS)"),
+        ("frozenset({LinkAccess.LISTEN, LinkAccess.DOWNLOAD})", "frozenset(LinkAccess)"),
         ("ARRANGE = (Scope.WRITE,", "ARRANGE = (Scope.READ,"),
     ],
 )

@@ -100,7 +100,8 @@ async def test_what_is_like_a_favourite_is_recommended_with_the_reason(
     assert reason["collection"] is None
     assert 0 < reason["distance"] < 0.3
     assert reason["alike"] == 2
-    assert await updates(user) == [{"target": "account", "count": 22, "new": 22}]
+    # The sharp sounds are too far away.
+    assert await updates(user) == [{"target": "account", "count": 4, "new": 4}]
 
 
 async def test_ratings_tray_collections_and_exports_say_what_is_liked(
@@ -166,7 +167,7 @@ async def test_a_collection_is_completed_from_what_it_holds(catalogue: Catalogue
     await refresh(catalogue)
     after = await user.get(PATH, **path | {"limit": 100})
     assert (after["examples"], after["outdated"]) == (4, False)
-    assert set(names(after)) == {f"sharp-{n:02}" for n in range(1, 12)}
+    assert names(after) == []
     targets = [event["target"] for event in await updates(user)]
     assert targets.count(f"collection:{round_ones}") == 2
 
@@ -238,8 +239,8 @@ async def test_new_sounds_are_compared_without_the_whole_crate(catalogue: Catalo
         assert await session.scalar(outdated) == 0
     await refresh(catalogue)
     answer = await user.get(PATH, limit=100)
-    assert set(names(answer)) == before | {"round-50", "round-51", "sharp-50"}
-    assert (await updates(user))[-1] == {"target": "account", "count": len(before) + 3, "new": 3}
+    assert set(names(answer)) == before | {"round-50", "round-51"}
+    assert (await updates(user))[-1] == {"target": "account", "count": len(before) + 2, "new": 2}
     # The same order as if all were computed again.
     async with catalogue.database.transaction() as session:
         now = catalogue.database.now()
@@ -257,19 +258,79 @@ async def test_the_same_sound_is_not_recommended_again(catalogue: Catalogue) -> 
     assert names(await user.get(PATH)) == ["other"]
 
 
-async def test_only_own_collections_have_recommendations(catalogue: Catalogue) -> None:
+async def test_dismissals_are_listed_and_taken_back(catalogue: Catalogue) -> None:
     user, stranger = catalogue.user(), catalogue.user()
-    items = await two_clusters(user, catalogue, count=1)
-    theirs = await collect(user, "Mine", items["round-00"])
-    share = await user.http.put(
-        f"/v1/collections/{theirs}/shares/{stranger.owner}", json={"role": "editor"}
+    items = await two_clusters(user, catalogue, count=2)
+    dismissed = ["round-00", "sharp-01", "round-01"]
+    for name in dismissed:
+        await user.post(f"{PATH}/{items[name]}/dismiss")
+    path = f"{PATH}/dismissed"
+    first = await user.get(path, limit=2)
+    second = await user.get(path, limit=2, cursor=first["next"])
+    listed = [row["item"]["name"] for row in (*first["items"], *second["items"])]
+    assert (listed, second["next"]) == (dismissed[::-1], None)
+    assert all(row["dismissed"] for row in first["items"])
+    assert (await stranger.get(path))["items"] == []
+    good(await user.http.delete(f"/v1{PATH}/{items['sharp-01']}/dismiss"))
+    good(await user.http.delete(f"/v1/items/{items['round-01']}"))
+    assert [row["item"]["name"] for row in (await user.get(path))["items"]] == ["round-00"]
+
+
+async def test_far_sounds_are_not_recommended(catalogue: Catalogue) -> None:
+    user = catalogue.user()
+    # The distance of two angles is 1 minus the cosine of their difference.
+    placed = [sample(f"at-{degrees}", angle(degrees)) for degrees in (0, 20, 55, 65, 120)]
+    items = await add_samples(user, catalogue, placed)
+    await star(user, items["at-0"])
+    await refresh(catalogue)
+    assert names(await user.get(PATH)) == ["at-20", "at-55"]
+    await star(user, items["at-20"])
+    await refresh(catalogue)
+    assert set(names(await user.get(PATH))) == {"at-55", "at-65"}
+
+
+async def test_an_editor_completes_a_shared_collection_with_own_sounds(
+    catalogue: Catalogue,
+) -> None:
+    owner, editor, viewer = catalogue.user(), catalogue.user(), catalogue.user()
+    theirs = await add_samples(
+        owner, catalogue, [sample("liked", angle(0)), sample("kept", angle(5))]
     )
-    good(share)
-    for collection in (theirs, UNKNOWN):
-        answer = await stranger.http.get(f"/v1{PATH}", params={"for": f"collection:{collection}"})
-        assert answer.status_code == 404
-    answer = await stranger.http.get(f"/v1{PATH}", params={"for": "everything"})
-    assert answer.status_code == 422
+    await add_samples(editor, catalogue, [sample("near", angle(10)), sample("far", angle(170))])
+    shared = await collect(owner, "Shared", theirs["liked"])
+    path = f"/v1/collections/{shared}/shares"
+    for user, role in ((editor, "editor"), (viewer, "viewer")):
+        good(await owner.http.put(f"{path}/{user.owner}", json={"role": role}))
+    query = {"for": f"collection:{shared}"}
+    assert (await editor.get(PATH, **query))["state"] == "computing"
+    await refresh(catalogue)
+    answer = await editor.get(PATH, **query)
+    assert names(answer) == ["near"]
+    reason = answer["items"][0]["reason"]
+    assert (reason["kind"], reason["name"], reason["collection"]) == ("collection", "liked", shared)
+    # The owner's list of the same collection is another one.
+    await owner.get(PATH, **query)
+    await refresh(catalogue)
+    assert names(await owner.get(PATH, **query)) == ["kept"]
+    # What the collection holds changes both.
+    await owner.post(f"/collections/{shared}/items/remove", {"items": [theirs["liked"]]})
+    await refresh(catalogue)
+    assert (await editor.get(PATH, **query))["state"] == "nothing_to_learn_from"
+    await owner.post(f"/collections/{shared}/items", {"items": [theirs["liked"]]})
+    # Nobody else, and not after the share ended: then the list goes too.
+    for user in (viewer, catalogue.user()):
+        assert (await user.http.get(f"/v1{PATH}", params=query)).status_code == 404
+    unknown = {"for": f"collection:{UNKNOWN}"}
+    assert (await editor.http.get(f"/v1{PATH}", params=unknown)).status_code == 404
+    assert (await editor.http.get(f"/v1{PATH}", params={"for": "everything"})).status_code == 422
+    good(await owner.http.delete(f"{path}/{editor.owner}"))
+    assert (await editor.http.get(f"/v1{PATH}", params=query)).status_code == 404
+    await refresh(catalogue)
+    async with catalogue.database.session() as session:
+        left = select(col(RecommendationListRow.owner)).where(
+            col(RecommendationListRow.collection) == shared
+        )
+        assert list(await session.scalars(left)) == [owner.owner]
 
 
 async def test_lists_that_were_read_longest_ago_are_dropped(

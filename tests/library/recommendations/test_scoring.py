@@ -77,9 +77,16 @@ def test_candidates_are_bounded_and_name_their_reason() -> None:
     count = MAX_STORED + 100
     items = ids(count)
     vectors = np.random.default_rng(0).standard_normal((count, 16)).astype(np.float32)
-    vectors[1] = vectors[0] + vectors[1] / 10
-    vectors[2] = vectors[1] + vectors[2] / 20
-    vectors[count - 3] = vectors[count - 1] + vectors[count - 3] / 20
+    noise = vectors.copy()
+    # About 0.33 apart, so that none is too far from the examples to be recommended.
+    vectors += 1.4
+    away = noise[0] - vectors[0] * (noise[0] @ vectors[0]) / (vectors[0] @ vectors[0])
+    # 0.4 from the first: farther than what is called alike.
+    vectors[count - 1] = 0.6 * vectors[0] / np.linalg.norm(vectors[0])
+    vectors[count - 1] += 0.8 * away / np.linalg.norm(away)
+    vectors[1] = vectors[0] + noise[1] / 10
+    vectors[2] = vectors[1] + noise[2] / 20
+    vectors[count - 3] = vectors[count - 1] + noise[count - 3] / 80
     vectors /= np.linalg.norm(vectors, axis=1, keepdims=True)
     crate = {Space("sample", "1", 16): OwnedVectors(items, vectors)}
     collection = ids(1, 9999)

@@ -12,10 +12,12 @@ from sqlmodel import col
 from kit.clock import new_id
 from services.library.saved_searches.matching import SavedSearchMatcher
 from services.library.saved_searches.results import Results, apply_changes, decode_ids, encode_ids
+from services.library.saved_searches.saved_searches import is_wide
 from services.library.search.documents import index_items, next_revision
+from services.library.search.language import parse_query
 from services.library.search.tables import SearchDocumentRow
 from services.library.settings import LibrarySettings
-from tests.library.catalogue import Catalogue, User, open_catalogue
+from tests.library.catalogue import UNKNOWN, Catalogue, User, open_catalogue
 from tests.library.collections.crate import events, samples
 
 
@@ -52,6 +54,24 @@ async def match(catalogue: Catalogue) -> None:
 async def counts(user: User, search: dict[str, Any]) -> tuple[int, int]:
     shown = await user.get(f"/saved-searches/{search['id']}")
     return shown["new"], shown["total"]
+
+
+@pytest.mark.parametrize(
+    ("text", "wide"),
+    [
+        ("kick len:<1", False),
+        ("(class:kick or tag:a) -(loop or bpm:90)", False),
+        (f"in:{UNKNOWN}", True),
+        (f"kick (loop or (snare in:{UNKNOWN}))", True),
+        ('-(kick or search:"dusty ones")', True),
+        (f"(kick or from:{UNKNOWN})", False),
+        ("(kick or from:evening)", True),
+    ],
+)
+def test_a_search_that_depends_on_more_than_its_documents_is_matched_whole(
+    text: str, wide: bool
+) -> None:
+    assert is_wide(parse_query(text)[0]) == wide
 
 
 async def test_a_search_counts_and_reports_what_it_newly_finds(catalogue: Catalogue) -> None:

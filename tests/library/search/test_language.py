@@ -10,10 +10,13 @@ from hypothesis import strategies as st
 from contracts.items import ItemKind
 from contracts.music import Stem
 from contracts.search import (
+    MAX_ALTERNATIVES,
+    MAX_TERMS,
     SOUND_WORDS,
     KeyFilter,
     KeyMatch,
     MeasuredField,
+    SearchGroup,
     SearchQuery,
     Sort,
     SortField,
@@ -22,7 +25,10 @@ from contracts.search import (
     ValueRange,
 )
 from contracts.tagging import SoundClass
+from kit.http.errors import ProblemError
 from services.library.search.language import format_query, parse_query
+from services.library.search.limits import check
+from services.library.search.parts import MAX_GROUP_DEPTH
 from services.library.search.text import normalized, words_of
 from services.library.search.values import accepted_keys, key_name, read_key, read_limits
 from tests.architecture.sources import ROOT
@@ -33,6 +39,7 @@ PIECES = st.sampled_from(
         *("bpm:", "key:", "tag:", "-", '"', ":", ",", "~", "<", ">=", "..", " ", "-tag:", "is:"),
         *("from:", "created:", "2026-02", "sort:", "class:", "kick", "loop", "dark", "Am", "8A"),
         *("118", "0.5", "1e-5", "\u6771\u4eac", "\u0e14\u0e49", "ℍ", "NEAR", "AND", "*", "(", "&"),
+        *(")", "-(", " or ", "OR", "or-", " (", ") "),
         *("!", "|", "\\", "'", "%", "\x00", "\ud800", "ﷺ", ITEM, "like:", "rating:", "licence:"),
     ]
 )
@@ -134,6 +141,66 @@ def test_what_has_no_letters_is_ignored_and_says_so() -> None:
     search, (part,) = parse_query("  -- ")
     assert search == SearchQuery()
     assert (part.field, part.start, part.end) == ("", 2, 4)
+
+
+KICK = SearchQuery(terms=(Term(text="kick", classes=(SoundClass.KICK,)),))
+SNARE = SearchQuery(terms=(Term(text="snare", classes=(SoundClass.SNARE,)),))
+
+
+def group(*alternatives: SearchQuery, negated: bool = False) -> SearchQuery:
+    return SearchQuery(groups=(SearchGroup(alternatives=alternatives, negated=negated),))
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("(kick or snare)", group(KICK, SNARE)),
+        ("( kick OR snare or kick )", group(KICK, SNARE)),
+        ("-(kick or snare)", group(KICK, SNARE, negated=True)),
+        ("(kick or (snare or tag:a,b))", group(KICK, group(SNARE, SearchQuery(tags=("a", "b"))))),
+        ("(tag:a or -tag:b bpm:120)", group(SearchQuery(tags=("a",)), SearchQuery(
+            not_tags=("b",), bpm=ValueRange(min=119.5, max=120.5)))),
+        ("(is:favourite)", group(SearchQuery(favourite=True))),
+        # As it is while it is typed, or after a chip was removed.
+        ("(kick or sn", group(KICK, SearchQuery(terms=(Term(text="sn"),)))),
+        ("(kick or )", group(KICK)),
+        ("( or kick", group(KICK)),
+        # Parentheses and `or` elsewhere are what they were.
+        ("loop(2)", SearchQuery(terms=(Term(text="loop 2"),))),
+        ("or", SearchQuery(terms=(Term(text="or"),))),
+        ("kick)", KICK),
+        ('("or" or "a)b")', group(
+            SearchQuery(terms=(Term(text="or", phrase=True),)),
+            SearchQuery(terms=(Term(text="a b", phrase=True),)))),
+        ("(tag:(a))", group(SearchQuery(tags=("(a)",)))),
+        # A whole search has one order, and one sound to be like.
+        ("(sort:name)", group(SearchQuery(terms=(Term(text="sort name"),)))),
+    ],
+)  # fmt: skip
+def test_a_group(text: str, expected: SearchQuery) -> None:
+    assert query(text) == expected
+    assert query(format_query(expected)) == expected
+
+
+def test_a_group_says_what_it_means() -> None:
+    _, (word, of) = parse_query("dusty -(class:kick len:<1 or tag:loud)")
+    assert (word.start, word.end, of.start, of.end) == (0, 5, 6, 38)
+    assert of.field == "groups"
+    assert of.meaning == ("not any of these: the class kick and less than 1 s; or the tag loud")
+    _, (nothing,) = parse_query("( or )")
+    assert nothing.field == ""
+    assert "ignored" in nothing.meaning
+
+
+def test_groups_are_bounded() -> None:
+    deep = "(" * 60 + "kick or snare" + ")" * 60
+    parsed = query(deep)
+    assert 1 <= format_query(parsed).count("(") <= MAX_GROUP_DEPTH
+    check(query(f"({' or '.join(f'tag:t{n}' for n in range(MAX_ALTERNATIVES))})"))
+    with pytest.raises(ProblemError, match="alternatives"):
+        check(query(f"({' or '.join(f'tag:t{n}' for n in range(MAX_ALTERNATIVES + 1))})"))
+    with pytest.raises(ProblemError, match="words"):
+        check(query(f"w ({' '.join(f'w{n}' for n in range(MAX_TERMS))})"))
 
 
 def test_dates_are_whole_years_months_and_days_in_utc() -> None:

@@ -145,6 +145,38 @@ async def test_a_word_that_names_a_class_also_finds_that_class(crate: Crate) -> 
     assert await crate.found("snare hit") == {"hit 2"}
 
 
+async def test_groups_find_what_any_of_their_alternatives_finds(crate: Crate) -> None:
+    await crate.add("a kick", ("vinyl",), sound_class="kick", class_confidence=0.9, duration=0.2)
+    await crate.add("b snare", sound_class="snare", class_confidence=0.9, duration=2.0)
+    await crate.add("c hat", ("vinyl",), sound_class="closed_hat", rating=5)
+    await crate.add("d", kind="track", favourite=True)
+    for text, expected in {
+        "(class:kick or class:snare)": {"a kick", "b snare"},
+        "(kick or tag:vinyl)": {"a kick", "c hat"},
+        "(kick or tag:vinyl) -kick": {"c hat"},
+        "-(kick or tag:vinyl)": {"b snare", "d"},
+        "-(kick tag:vinyl)": {"b snare", "c hat", "d"},
+        "(class:kick len:<1 or class:snare len:<1)": {"a kick"},
+        "(is:favourite or (rating:5 tag:vinyl))": {"c hat", "d"},
+        "-(-(class:kick or class:snare) or len:>1)": {"a kick"},
+        "(class:kick or class:snare) (tag:vinyl or len:>1)": {"a kick", "b snare"},
+        "(class:kick or class:snare) class:snare": {"b snare"},
+        "(zzz or yyy)": set(),
+    }.items():
+        assert await crate.found(text) == expected, text
+    # Words in a group count for the order, and a facet ignores its own field outside of groups.
+    assert (await crate.names("(snare or kick) tag:vinyl"))[0] == "a kick"
+    result = await crate.search("(tag:vinyl or snare) class:kick", counts=True)
+    assert result.facets is not None
+    assert {c.value: c.count for c in result.facets.classes} == {
+        "kick": 1,
+        "snare": 1,
+        "closed_hat": 1,
+    }
+    assert result.query == "class:kick (tag:vinyl or snare)"
+    assert [part.field for part in result.understood] == ["groups", "classes"]
+
+
 async def test_what_was_cut_from_a_song(crate: Crate) -> None:
     song = await crate.add("Evening Star", kind="track")
     stem = await crate.add("drums", kind="stem", parent=song)

@@ -29,6 +29,7 @@ from cratedig._async.runs import AsyncRuns
 from cratedig._async.saved_searches import AsyncSavedSearches
 from cratedig._async.search import AsyncSearch
 from cratedig._async.sessions import AsyncSessions
+from cratedig._async.shared_links import AsyncSharedLinks
 from cratedig._async.similarity import AsyncSimilarity
 from cratedig._async.tags import AsyncTags
 from cratedig._async.tasks import AsyncTasks
@@ -85,6 +86,7 @@ class AsyncClient:
         self.query_sounds = AsyncQuerySounds(self._connection)
         self.saved_searches = AsyncSavedSearches(self._connection)
         self.search = AsyncSearch(self._connection)
+        self.shared_links = AsyncSharedLinks(self._connection)
         self.similarity = AsyncSimilarity(self._connection)
         self.sessions = AsyncSessions(self._connection)
         self.tags = AsyncTags(self._connection)

@@ -255,15 +255,24 @@ class AsyncCollections(AsyncResource):
             )
         )
 
-    async def create_link(self, collection: str, *, days: int = 30) -> types.CollectionLink:
-        """Create a link, whose `secret` only this returns."""
+    async def create_link(
+        self, collection: str, *, days: int = 30, access: types.LinkAccess = "account"
+    ) -> types.CollectionLink:
+        """Create a link, whose `secret` only this returns.
+
+        Parameters
+        ----------
+        access
+            `account` makes accounts viewers (`open_link`). With `listen` or `download` anybody who
+            has the secret reads the collection without an account (`client.shared_links`).
+        """
         return await self._connection.send(
             Operation(
                 "POST",
                 "/v1/collections/{collection}/links",
                 types.CollectionLink,
                 {"collection": collection},
-                body={"days": days},
+                body={"days": days, "access": access},
             )
         )
 

@@ -1,5 +1,6 @@
 """Recommendations."""
 
+from collections.abc import AsyncIterator
 from types import NoneType
 
 from cratedig import types
@@ -20,7 +21,7 @@ class AsyncRecommendations(AsyncResource):
         Parameters
         ----------
         collection
-            The id of one of your collections, `favourites` or `tray`, which they should complete;
+            The id of a collection of yours or that you edit, `favourites` or `tray`, to complete;
             `None` for all that you like.
         q
             Filters in the query language, such as `class:snare len:<0.5`, but not `like:`.
@@ -42,6 +43,19 @@ class AsyncRecommendations(AsyncResource):
                 NoneType,
                 {"item": item},
                 headers=idempotency_key(),
+            )
+        )
+
+    def dismissed(
+        self, *, page_size: int | None = None
+    ) -> AsyncIterator[types.DismissedRecommendation]:
+        """Yield dismissed items, last dismissed first; `page_size` are fetched at a time."""
+        return self._connection.pages(
+            Operation(
+                "GET",
+                "/v1/recommendations/dismissed",
+                types.Page[types.DismissedRecommendation],
+                query={"limit": page_size},
             )
         )
 

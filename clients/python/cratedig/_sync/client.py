@@ -30,6 +30,7 @@ from cratedig._sync.runs import Runs
 from cratedig._sync.saved_searches import SavedSearches
 from cratedig._sync.search import Search
 from cratedig._sync.sessions import Sessions
+from cratedig._sync.shared_links import SharedLinks
 from cratedig._sync.similarity import Similarity
 from cratedig._sync.tags import Tags
 from cratedig._sync.tasks import Tasks
@@ -86,6 +87,7 @@ class Client:
         self.query_sounds = QuerySounds(self._connection)
         self.saved_searches = SavedSearches(self._connection)
         self.search = Search(self._connection)
+        self.shared_links = SharedLinks(self._connection)
         self.similarity = Similarity(self._connection)
         self.sessions = Sessions(self._connection)
         self.tags = Tags(self._connection)

@@ -256,15 +256,24 @@ class Collections(Resource):
             )
         )
 
-    def create_link(self, collection: str, *, days: int = 30) -> types.CollectionLink:
-        """Create a link, whose `secret` only this returns."""
+    def create_link(
+        self, collection: str, *, days: int = 30, access: types.LinkAccess = "account"
+    ) -> types.CollectionLink:
+        """Create a link, whose `secret` only this returns.
+
+        Parameters
+        ----------
+        access
+            `account` makes accounts viewers (`open_link`). With `listen` or `download` anybody who
+            has the secret reads the collection without an account (`client.shared_links`).
+        """
         return self._connection.send(
             Operation(
                 "POST",
                 "/v1/collections/{collection}/links",
                 types.CollectionLink,
                 {"collection": collection},
-                body={"days": days},
+                body={"days": days, "access": access},
             )
         )
 

@@ -1,6 +1,7 @@
 # Made from _async/recommendations.py by make_sync.py: change that file.
 """Recommendations."""
 
+from collections.abc import Iterator
 from types import NoneType
 
 from cratedig import types
@@ -21,7 +22,7 @@ class Recommendations(Resource):
         Parameters
         ----------
         collection
-            The id of one of your collections, `favourites` or `tray`, which they should complete;
+            The id of a collection of yours or that you edit, `favourites` or `tray`, to complete;
             `None` for all that you like.
         q
             Filters in the query language, such as `class:snare len:<0.5`, but not `like:`.
@@ -43,6 +44,17 @@ class Recommendations(Resource):
                 NoneType,
                 {"item": item},
                 headers=idempotency_key(),
+            )
+        )
+
+    def dismissed(self, *, page_size: int | None = None) -> Iterator[types.DismissedRecommendation]:
+        """Yield dismissed items, last dismissed first; `page_size` are fetched at a time."""
+        return self._connection.pages(
+            Operation(
+                "GET",
+                "/v1/recommendations/dismissed",
+                types.Page[types.DismissedRecommendation],
+                query={"limit": page_size},
             )
         )
 

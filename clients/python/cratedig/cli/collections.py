@@ -2,12 +2,15 @@
 
 import csv
 import sys
+from collections.abc import Iterable
+from dataclasses import replace
 from itertools import islice
-from typing import Annotated
+from pathlib import Path
+from typing import Annotated, cast, get_args
 
 import typer
 
-from cratedig import Client, types
+from cratedig import Client, credentials, types
 from cratedig.cli.errors import LookupFailedError
 from cratedig.cli.lookup import find_item, is_id
 from cratedig.cli.output import (
@@ -19,9 +22,11 @@ from cratedig.cli.output import (
     print_note,
     print_table,
 )
+from cratedig.names import safe_name
 
 BUILT_IN = ("favourites", "tray")
 ROLES = ("viewer", "editor", "none")
+ACCESSES = get_args(types.LinkAccess)
 MAX_ITEMS = 500
 """Items that one request adds or removes."""
 _FORMULA = ("=", "+", "-", "@", "\t", "\r")
@@ -156,16 +161,26 @@ def share_collection(
     ] = None,
     role: Annotated[str, typer.Option(help=f"{', '.join(ROLES)}; none ends it.")] = "viewer",
     days: Annotated[int, typer.Option(min=1, max=366, help="How long a link is valid.")] = 30,
+    access: Annotated[
+        str,
+        typer.Option(
+            help=f"What a link gives: {', '.join(ACCESSES)}; the last two without an account."
+        ),
+    ] = "account",
     revoke: Annotated[
         str | None, typer.Option(help="Revoke the link with this id instead.")
     ] = None,
     json: AsJson = False,
 ) -> None:
-    """Share a collection with an account, or create a link that makes accounts viewers.
+    """Share a collection with an account, or create a link.
+
+    A link makes accounts viewers. With --access listen or download, anybody who has it reads the
+    collection in a browser, or with `cratedig collection read`.
 
     `cratedig account show` shows the id of your own account.
     """
     check_choice(role, ROLES, "--role")
+    check_choice(access, ACCESSES, "--access")
     with Client() as client:
         shown = find_collection(client, name)
         if revoke is not None:
@@ -173,9 +188,13 @@ def share_collection(
             result: dict[str, object] = {"id": revoke, "revoked": True}
             text = f"{revoke}  revoked"
         elif account is None:
-            link = client.collections.create_link(shown.id, days=days)
+            link = client.collections.create_link(
+                shown.id, days=days, access=cast(types.LinkAccess, access)
+            )
             result = link.model_dump(mode="json")
             text = f"{link.secret}"
+            if access != "account":
+                text = f"{client.credentials.url.rstrip('/')}/shared/{link.secret}"
         elif role == "none":
             client.collections.unshare(shown.id, account)
             result = {"account": account, "role": None}
@@ -191,9 +210,10 @@ def share_collection(
         return
     print_line(text)
     if account is None and revoke is None:
+        how = "cratedig collection open SECRET" if access == "account" else "in a browser"
         print_note(
-            f"Valid for {days} days, and not shown again. Others open it: "
-            f"cratedig collection open SECRET. Revoke it: --revoke {result['id']}"
+            f"Valid for {days} days, and not shown again. Others open it: {how}. "
+            f"Revoke it: --revoke {result['id']}"
         )
 
 
@@ -205,6 +225,45 @@ def open_link(
     with Client() as client:
         shown = client.collections.open_link(secret)
     _print_collection(shown, json=json)
+
+
+@collection.command("read")
+def read_link(
+    link: Annotated[str, typer.Argument(help="Address or secret of a link.")],
+    output: Annotated[
+        Path | None, typer.Option("--output", "-o", help="Download the items into this folder.")
+    ] = None,
+    json: AsJson = False,
+) -> None:
+    """Show a collection that somebody shared by a link, and download it; no account is needed."""
+    address, is_address, secret = link.rpartition("/shared/")
+    stored = credentials.Credentials(url=address) if is_address else credentials.load()
+    with Client(replace(stored, access_token="", refresh_token="")) as client:
+        shown = client.shared_links.get(secret)
+        items = list(client.shared_links.items(secret))
+        if json:
+            rows = [item.model_dump(mode="json") for item in items]
+            print_json({"collection": shown.model_dump(mode="json"), "items": rows})
+        else:
+            print_line(f"{shown.name}  {shown.items} items")
+            lengths = [f"{item.audio.duration:.1f} s" if item.audio else "-" for item in items]
+            table = [
+                (item.id, item.kind, length, item.name)
+                for item, length in zip(items, lengths, strict=True)
+            ]
+            print_table(("ID", "KIND", "LENGTH", "NAME"), table)
+        if output is not None:
+            _save_items(client, secret, items, output)
+
+
+def _save_items(
+    client: Client, secret: str, items: Iterable[types.SharedItem], folder: Path
+) -> None:
+    """Download items; their number in the collection keeps equal names apart."""
+    folder.mkdir(parents=True, exist_ok=True)
+    for number, item in enumerate(items, 1):
+        name = item.name if Path(item.name).suffix else f"{item.name}.flac"
+        client.shared_links.save(secret, item.id, folder / safe_name(f"{number:03} {name}"))
 
 
 @collection.command("clearance")

@@ -35,6 +35,9 @@ def recommend(
     undo: Annotated[
         str | None, typer.Option(metavar="ITEM", help="Let a dismissed item be recommended again.")
     ] = None,
+    dismissed: Annotated[
+        bool, typer.Option("--dismissed", help="List the dismissed items instead.")
+    ] = False,
     json: AsJson = False,
 ) -> None:
     """List sounds that fit what you like, each with the reason."""
@@ -43,6 +46,9 @@ def recommend(
             client.recommendations.dismiss(find_item(client, dismiss).id)
         if undo is not None:
             client.recommendations.undo_dismissal(find_item(client, undo).id)
+        if dismissed:
+            _print_dismissed(list(client.recommendations.dismissed()), json=json)
+            return
         of = find_collection(client, collection).id if collection else None
         answer = _computed(client, of, text, limit)
         names: dict[str, str] = {}
@@ -65,6 +71,16 @@ def recommend(
         print_note("They are still being computed. Try again later.")
     else:
         print_note(answer.advice or "No recommendation matches.")
+
+
+def _print_dismissed(listed: list[types.DismissedRecommendation], *, json: bool) -> None:
+    if json:
+        print_json(listed)
+    elif listed:
+        rows = [(each.item.id, f"{each.dismissed:%Y-%m-%d}", each.item.name) for each in listed]
+        print_table(("ID", "DISMISSED", "NAME"), rows)
+    else:
+        print_note("You dismissed nothing.")
 
 
 def _computed(

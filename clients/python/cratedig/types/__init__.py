@@ -62,6 +62,9 @@ from cratedig.types.collections import (
     EditResults,
     FieldProblem,
     ItemsEdit,
+    LinkAccess,
+    SharedCollection,
+    SharedItem,
     ShareRole,
     TagCount,
     Tray,
@@ -96,6 +99,7 @@ from cratedig.types.imports import (
 from cratedig.types.maps import Map, MapLabel, MapPoints, MapState
 from cratedig.types.notes import DecodedNote, DecodedNotes, NoteThresholds
 from cratedig.types.recommendations import (
+    DismissedRecommendation,
     ReasonKind,
     Recommendation,
     RecommendationReason,
@@ -205,6 +209,7 @@ __all__ = [
     "DescriptorFormat",
     "DeviceAuthorization",
     "DeviceSession",
+    "DismissedRecommendation",
     "Download",
     "DuplicateGroup",
     "DuplicateItem",
@@ -238,6 +243,7 @@ __all__ = [
     "KeyScope",
     "Lineage",
     "LinearModel",
+    "LinkAccess",
     "LoggedOut",
     "Map",
     "MapLabel",
@@ -275,6 +281,8 @@ __all__ = [
     "SearchTag",
     "Session",
     "ShareRole",
+    "SharedCollection",
+    "SharedItem",
     "SignInOptions",
     "SignInProvider",
     "SimilarSound",

@@ -5,10 +5,14 @@ from datetime import datetime
 from typing import Literal, TypedDict
 
 from cratedig.types.base import Answer
-from cratedig.types.catalogue import Item, ItemKind, Stem
+from cratedig.types.catalogue import Audio, Item, ItemKind, Stem
 
 ShareRole = Literal["viewer", "editor"]
 """What an account may do with a collection that is shared with it."""
+
+
+LinkAccess = Literal["account", "listen", "download"]
+"""What a link gives: an account becomes a viewer, or anybody listens, or also downloads."""
 
 
 class TagCount(Answer):
@@ -85,9 +89,37 @@ class CollectionLink(Answer):
     """A link to a collection; only the answer that creates it has the `secret`."""
 
     id: str
+    access: LinkAccess = "account"
     created: datetime
     expires: datetime
     secret: str | None = None
+
+
+class SharedCollection(Answer):
+    """A collection as its link shows it; `items` is how many.
+
+    `downloads` says whether the link allows to download them.
+    """
+
+    name: str
+    note: str
+    cover_item: str | None = None
+    has_cover_image: bool
+    items: int
+    downloads: bool
+    expires: datetime
+
+
+class SharedItem(Answer):
+    """An item of a collection as its link shows it; `waveform` is one of `Waveforms`."""
+
+    id: str
+    kind: str
+    name: str
+    stem: str | None = None
+    audio: Audio | None = None
+    bpm: float | None = None
+    waveform: str | None = None
 
 
 class Clearance(Answer):

@@ -4,6 +4,7 @@ from datetime import datetime
 from typing import Literal
 
 from cratedig.types.base import Answer
+from cratedig.types.catalogue import Item
 from cratedig.types.search import SearchHit
 
 RecommendationState = Literal["ready", "computing", "nothing_to_learn_from"]
@@ -30,6 +31,13 @@ class Recommendation(Answer):
 
     hit: SearchHit
     reason: RecommendationReason
+
+
+class DismissedRecommendation(Answer):
+    """An item that is not recommended, because its owner dismissed it."""
+
+    item: Item
+    dismissed: datetime
 
 
 class Recommendations(Answer):

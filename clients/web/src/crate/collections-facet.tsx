@@ -2,12 +2,15 @@
 
 import { useQuery } from "@tanstack/react-query";
 import { useState } from "react";
+import { useKeys } from "../keys/commands";
 import { Icon } from "../parts/icon";
 import { exportCollection } from "../export/open";
 import { collect, collectionsQuery, createCollection, renameCollection } from "./collections-data";
 import { useDropTarget } from "./drop-target";
 import { FacetGroup } from "./facet-parts";
 import { NameField } from "./name-field";
+import { RecommendedDialog } from "./recommended-dialog";
+import { SharingDialog } from "./sharing-dialog";
 import { countText } from "./texts";
 import type { Collection, SearchHit } from "./types";
 import type { Crate } from "./use-crate";
@@ -22,6 +25,9 @@ export function CollectionsFacet({
   const { filters, setFilters } = crate;
   const collections = useQuery(collectionsQuery);
   const [isNaming, setIsNaming] = useState(false);
+  const [isRecommending, setIsRecommending] = useState(false);
+  const opened = collections.data?.find((each) => each.id === filters.collection) ?? null;
+  useKeys({ "crate-recommend": () => setIsRecommending(true) });
   const create = async (name: string, hits: readonly SearchHit[]): Promise<void> => {
     setIsNaming(false);
     const made = await createCollection(name);
@@ -50,6 +56,14 @@ export function CollectionsFacet({
           New collection
         </button>
       )}
+      <div>
+        <button type="button" className="facet-more" onClick={() => setIsRecommending(true)}>
+          {opened === null ? "Recommended for you" : `What fits ${opened.name}`}
+        </button>
+      </div>
+      {isRecommending && (
+        <RecommendedDialog collection={opened} onClose={() => setIsRecommending(false)} />
+      )}
     </FacetGroup>
   );
 }
@@ -57,6 +71,7 @@ export function CollectionsFacet({
 function OwnCollection({ crate, collection }: { crate: Crate; collection: Collection }) {
   const { filters, setFilters } = crate;
   const [isNaming, setIsNaming] = useState(false);
+  const [isSharing, setIsSharing] = useState(false);
   const isOpen = filters.collection === collection.id;
   if (isNaming) {
     return (
@@ -72,15 +87,19 @@ function OwnCollection({ crate, collection }: { crate: Crate; collection: Collec
     );
   }
   return (
-    <CollectionRow
-      label={collection.name}
-      count={collection.items}
-      isOpen={isOpen}
-      onOpen={() => setFilters({ collection: isOpen ? null : collection.id })}
-      onRename={() => setIsNaming(true)}
-      onExport={() => exportCollection(collection)}
-      onSounds={(hits) => void collect(collection, hits)}
-    />
+    <>
+      <CollectionRow
+        label={collection.name}
+        count={collection.items}
+        isOpen={isOpen}
+        onOpen={() => setFilters({ collection: isOpen ? null : collection.id })}
+        onRename={() => setIsNaming(true)}
+        onExport={() => exportCollection(collection)}
+        onShare={() => setIsSharing(true)}
+        onSounds={(hits) => void collect(collection, hits)}
+      />
+      {isSharing && <SharingDialog collection={collection} onClose={() => setIsSharing(false)} />}
+    </>
   );
 }
 
@@ -91,6 +110,7 @@ function CollectionRow({
   onOpen,
   onRename,
   onExport,
+  onShare,
   onSounds,
 }: {
   label: string;
@@ -99,6 +119,7 @@ function CollectionRow({
   onOpen: () => void;
   onRename?: () => void;
   onExport?: () => void;
+  onShare?: () => void;
   onSounds?: (hits: SearchHit[]) => void;
 }) {
   const target = useDropTarget((hits) => onSounds?.(hits));
@@ -114,6 +135,17 @@ function CollectionRow({
         <span className="ellipsis">{label}</span>
         <span className="facet-count">{count === undefined ? "" : countText(count)}</span>
       </button>
+      {isOpen && onShare && (
+        <button
+          type="button"
+          className="icon-btn small"
+          aria-label={`Share ${label}`}
+          title="Share"
+          onClick={onShare}
+        >
+          <Icon name="link" />
+        </button>
+      )}
       {isOpen && onExport && (
         <button
           type="button"

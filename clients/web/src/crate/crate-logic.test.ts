@@ -67,6 +67,9 @@ describe("chips", () => {
       "At most 0.25 s long, or “short”",
     ]);
     expect(chips[0]?.rest).toEqual({ query: "💥 dusty short" });
+    const group = { text: "(kick or hat)", start: 0, end: 13, field: "groups", meaning: "any" };
+    const [chip] = filterChips({ ...NO_FILTERS, query: "(kick or hat) x" }, [group], NO_NAMES);
+    expect(chip).toMatchObject({ text: "(kick or hat)", rest: { query: "x" } });
     // The answer is of an earlier text.
     expect(filterChips({ ...NO_FILTERS, query: "kick" }, understood, NO_NAMES)).toEqual([]);
   });

@@ -118,7 +118,7 @@ function queryChips(query: string, understood: readonly Understood[]): FilterChi
     return [
       {
         id: `query ${part.start}`,
-        text: capital(shortened(part.meaning)),
+        text: part.field === "groups" ? part.text : capital(shortened(part.meaning)),
         title: `“${part.text}” is read as: ${part.meaning}`,
         without: `Without “${part.text}”`,
         rest: { query: rest.replace(/\s+/g, " ").trim() },

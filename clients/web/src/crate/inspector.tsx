@@ -167,6 +167,14 @@ function Facts({ hit, patch }: { hit: SearchHit; patch: Patch }) {
             {start != null && rate !== undefined && (
               <span className="fg2"> at {formatLength(start / rate)}</span>
             )}
+            {hit.item.lineage && start != null && (
+              <Link
+                className="link cut-link"
+                href={`/tracks/${hit.item.lineage.parent}?cuts=${stem ?? "song"}&cut=${hit.item.id}`}
+              >
+                Edit the cut
+              </Link>
+            )}
           </Fact>
         )}
         {hit.licence && <Fact name="Licence">{hit.licence}</Fact>}

@@ -17,6 +17,7 @@ export const CRATE_KEYS: readonly KeyEntry[] = [
   act("crate-tag", ["T"], "Tag"),
   act("crate-correct", ["E"], "Correct the class"),
   act("crate-collect", ["C"], "Add to a collection"),
+  act("crate-recommend", ["Shift+R"], "Recommended sounds"),
   act("crate-hide", ["D"], "Hide"),
   act("crate-teach", ["Shift+T"], "Teach a tag with these examples"),
   act("crate-like", ["."], "Sounds like this"),

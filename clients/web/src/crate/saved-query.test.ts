@@ -33,6 +33,16 @@ describe("a search that is saved", () => {
     expect(queryOfFilters(NO_FILTERS)).toBe("kind:sample,stem,recording");
   });
 
+  it("keeps a group as text", () => {
+    const read = filtersOfQuery('-(class:kick or (tag:"a)" or is:favourite)) class:snare (a');
+    expect(read).toMatchObject({
+      query: '-(class:kick or (tag:"a)" or is:favourite)) (a',
+      classes: ["snare"],
+      tags: [],
+      favourites: false,
+    });
+  });
+
   it("keeps as text what no control means", () => {
     const read = filtersOfQuery(
       'snare from:"evening star" kind:track bpm:>100 class:kick class:clap',

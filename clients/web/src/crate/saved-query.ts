@@ -3,7 +3,9 @@
 import { formatFilters, formatKey, formatLimits, parseAddress, type Filters } from "./filters";
 import { KINDS } from "./search-request";
 
-const PART = /-?[a-z]+:"[^"]*"|"[^"]*"|\S+/gi;
+const PART = /-?[a-z]+:"[^"]*"|"[^"]*"|\S+/giy;
+const GROUP = /-?\(/y;
+const SPACE = /\s*/y;
 const ID = /^[0-9a-f-]{36}$/;
 const LOOP = "loop";
 
@@ -38,7 +40,7 @@ export function filtersOfQuery(query: string): Filters {
   const text: string[] = [];
   let kind = "";
   let isWithoutLoops = false;
-  for (const part of query.match(PART) ?? []) {
+  for (const part of partsOf(query)) {
     const [name = "", value = ""] = splitOnce(part, ":");
     const bare = value.replaceAll('"', "");
     if (name === "kind" && kind === "") kind = bare;
@@ -52,6 +54,40 @@ export function filtersOfQuery(query: string): Filters {
   if (shape !== "one-shots" && isWithoutLoops) text.push(`-class:${LOOP}`);
   if (text.length > 0) address.set("q", text.join(" "));
   return parseAddress(address);
+}
+
+/** Return the parts of a text in the query language; a group in parentheses is one part. */
+function partsOf(query: string): string[] {
+  const parts: string[] = [];
+  const matchAt = (pattern: RegExp, at: number): string | null => {
+    pattern.lastIndex = at;
+    return pattern.exec(query)?.[0] ?? null;
+  };
+  let at = matchAt(SPACE, 0)?.length ?? 0;
+  while (at < query.length) {
+    const isGroup = matchAt(GROUP, at) !== null;
+    const part = isGroup ? query.slice(at, endOfGroup(query, at)) : (matchAt(PART, at) ?? "");
+    parts.push(part);
+    at += part.length;
+    at += matchAt(SPACE, at)?.length ?? 0;
+  }
+  return parts;
+}
+
+/** Return the position after a group that begins at a position; quotation marks protect. */
+function endOfGroup(query: string, start: number): number {
+  let opened = 0;
+  let isQuoted = false;
+  for (let at = start; at < query.length; at += 1) {
+    const character = query.charAt(at);
+    if (character === '"') isQuoted = !isQuoted;
+    else if (!isQuoted && character === "(") opened += 1;
+    else if (!isQuoted && character === ")") {
+      opened -= 1;
+      if (opened === 0) return at + 1;
+    }
+  }
+  return query.length;
 }
 
 /** Set the filter that a part of the query means; return false if there is no control for it. */

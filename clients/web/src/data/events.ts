@@ -25,6 +25,7 @@ const TYPES = [
   "search.matched",
   "map.changed",
   "tag.proposed",
+  "recommendations.updated",
   "import.changed",
 ] as const;
 
@@ -151,6 +152,7 @@ function refresh(event: LiveEvent): void {
   }
   if (event.type.startsWith("collection.")) stale.add(JSON.stringify(["collections"]));
   if (event.type === "search.matched") stale.add(JSON.stringify(["saved-searches"]));
+  if (event.type === "recommendations.updated") stale.add(JSON.stringify(["recommendations"]));
   if (event.type === "map.changed") stale.add(JSON.stringify(["maps", "all"]));
   if (event.type === "import.changed") stale.add(JSON.stringify(["imports"]));
   if (event.type === "tag.proposed") stale.add(JSON.stringify(["taught"]));

@@ -547,8 +547,11 @@ export interface paths {
         get: operations["get_collections_by_collection_links"];
         put?: never;
         /**
-         * Create a link that makes accounts of this server viewers
-         * @description Create a link that makes accounts of this server viewers; only this shows its secret.
+         * Create a link
+         * @description Create a link; only this response shows its secret.
+         *
+         *     With `access` `account` it makes accounts of this server viewers (`POST /v1/shared`). With
+         *     `listen` or `download` anybody who has it reads the collection at `/v1/shared/{secret}`.
          */
         post: operations["post_collections_by_collection_links"];
         delete?: never;
@@ -1639,6 +1642,26 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/v1/recommendations/dismissed": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * List the items that you dismissed, last dismissed first
+         * @description List the items that you dismissed, last dismissed first.
+         */
+        get: operations["get_recommendations_dismissed"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/v1/recommendations/{item}/dismiss": {
         parameters: {
             query?: never;
@@ -1987,6 +2010,108 @@ export interface paths {
          *     A repeated request changes nothing.
          */
         post: operations["post_shared"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/shared/{secret}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Return the collection of a link with `access` `listen` or `download`.
+         * @description Return the collection of a link with `access` `listen` or `download`.
+         *
+         *     No account is needed. The answer is 404 for a link that is unknown, expired or revoked.
+         */
+        get: operations["get_shared_by_secret"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/shared/{secret}/cover": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Return a signed URL of the image that is the cover, for 15 minutes
+         * @description Return a signed URL of the image that is the cover, for 15 minutes.
+         */
+        get: operations["get_shared_by_secret_cover"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/shared/{secret}/items": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * List the items of a link's collection in its order, with their waveforms
+         * @description List the items of a link's collection in its order, with their waveforms.
+         */
+        get: operations["get_shared_by_secret_items"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/shared/{secret}/items/{item}/audio": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Return a signed URL to listen to an item of a link's collection, for 15 minutes
+         * @description Return a signed URL to listen to an item of a link's collection, for 15 minutes.
+         */
+        get: operations["get_shared_by_secret_items_by_item_audio"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/shared/{secret}/items/{item}/download": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Return a signed URL to download an item, for 15 minutes, if the link allows it
+         * @description Return a signed URL to download an item, for 15 minutes, if the link allows it.
+         */
+        get: operations["get_shared_by_secret_items_by_item_download"];
+        put?: never;
+        post?: never;
         delete?: never;
         options?: never;
         head?: never;
@@ -3156,6 +3281,8 @@ export interface components {
          * @description A link without its secret, which only the response that creates it contains.
          */
         CollectionLink: {
+            /** @default account */
+            access?: components["schemas"]["LinkAccess"];
             /**
              * Created
              * Format: date-time
@@ -3174,6 +3301,8 @@ export interface components {
          * @description Request body to create a link that shares a collection read-only.
          */
         CollectionLinkCreate: {
+            /** @default account */
+            access?: components["schemas"]["LinkAccess"];
             /**
              * Days
              * @description Days until the link expires, and with it what was opened with it.
@@ -3648,6 +3777,18 @@ export interface components {
          * @enum {string}
          */
         DeviceStatus: "pending" | "slow_down" | "complete";
+        /**
+         * DismissedRecommendation
+         * @description An item that its owner does not want to see recommended.
+         */
+        DismissedRecommendation: {
+            /**
+             * Dismissed
+             * Format: date-time
+             */
+            dismissed: string;
+            item: components["schemas"]["Item"];
+        };
         /**
          * Download
          * @description A signed URL that returns an artifact's bytes.
@@ -4502,6 +4643,12 @@ export interface components {
             weights: number[];
         };
         /**
+         * LinkAccess
+         * @description What a link gives to whoever has it.
+         * @enum {string}
+         */
+        LinkAccess: "account" | "listen" | "download";
+        /**
          * LinkOpen
          * @description Request body to open a link: the caller's account becomes a viewer of the collection.
          */
@@ -4787,6 +4934,8 @@ export interface components {
          * @description A new link with its secret.
          */
         NewCollectionLink: {
+            /** @default account */
+            access?: components["schemas"]["LinkAccess"];
             /**
              * Created
              * Format: date-time
@@ -5020,6 +5169,13 @@ export interface components {
             /** Next */
             next?: string | null;
         };
+        /** Page[DismissedRecommendation] */
+        Page_DismissedRecommendation_: {
+            /** Items */
+            items: components["schemas"]["DismissedRecommendation"][];
+            /** Next */
+            next?: string | null;
+        };
         /** Page[DuplicateGroup] */
         Page_DuplicateGroup_: {
             /** Items */
@@ -5101,6 +5257,13 @@ export interface components {
         Page_SavedSearch_: {
             /** Items */
             items: components["schemas"]["SavedSearch"][];
+            /** Next */
+            next?: string | null;
+        };
+        /** Page[SharedItem] */
+        Page_SharedItem_: {
+            /** Items */
+            items: components["schemas"]["SharedItem"][];
             /** Next */
             next?: string | null;
         };
@@ -5459,11 +5622,12 @@ export interface components {
         RecommendationState: "ready" | "computing" | "nothing_to_learn_from";
         /**
          * Recommendations
-         * @description Recommended items in the order in which to hear them: fitting, and unlike each other.
+         * @description Recommended items of the caller in the order in which to hear them: fitting, and varied.
          *
-         *     Among them are no favourites, rated or hidden items, dismissed recommendations, or items of the
-         *     collection that they are for; for the account, none of the tray or of any own collection either,
-         *     except those that imports made.
+         *     None is farther than `MAX_DISTANCE` from the liked sound that it is nearest to. Among them are
+         *     no favourites, rated or hidden items, dismissed recommendations, or items of the collection that
+         *     they are for; for the account, none of the tray or of any own collection either, except those
+         *     that imports made.
          */
         Recommendations: {
             /**
@@ -5806,6 +5970,60 @@ export interface components {
          * @enum {string}
          */
         ShareRole: "viewer" | "editor";
+        /**
+         * SharedCollection
+         * @description A collection as whoever has its link sees it; it says nothing about its owner.
+         */
+        SharedCollection: {
+            /**
+             * Cover Item
+             * @description The item whose waveform is the cover.
+             */
+            cover_item?: string | null;
+            /**
+             * Downloads
+             * @description Whether the link allows to download items.
+             */
+            downloads: boolean;
+            /**
+             * Expires
+             * Format: date-time
+             * @description When the link expires.
+             */
+            expires: string;
+            /**
+             * Has Cover Image
+             * @description Whether the cover is an image, which `GET /v1/shared/{secret}/cover` returns.
+             */
+            has_cover_image: boolean;
+            /** Items */
+            items: number;
+            /** Name */
+            name: string;
+            /** Note */
+            note: string;
+        };
+        /**
+         * SharedItem
+         * @description An item of a collection as whoever has the collection's link sees it.
+         */
+        SharedItem: {
+            /** @description Null until the item is ready; it cannot be heard before. */
+            audio?: components["schemas"]["AudioFacts"] | null;
+            /** Bpm */
+            bpm?: number | null;
+            /** Id */
+            id: string;
+            kind: components["schemas"]["ItemKind"];
+            /** Name */
+            name: string;
+            stem?: components["schemas"]["Stem"] | null;
+            /**
+             * Waveform
+             * @description Null if the item is not ready, or was stored before the server kept waveforms.
+             */
+            waveform?: string | null;
+        };
         /**
          * SheetFormat
          * @description The format of a clearance sheet.
@@ -11037,7 +11255,7 @@ export interface operations {
     get_recommendations: {
         parameters: {
             query?: {
-                /** @description `account` for all that you like, or `collection:` and the id of one of your collections, `favourites` or `tray`. */
+                /** @description `account` for all that you like, or `collection:` and the id of a collection of yours or that you edit, `favourites` or `tray`. */
                 for?: string;
                 /** @description Filters in the query language; only matching items are returned. */
                 q?: string;
@@ -11057,6 +11275,44 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["Recommendations"];
+                };
+            };
+            400: components["responses"]["Refused400"];
+            401: components["responses"]["Refused401"];
+            403: components["responses"]["Refused403"];
+            404: components["responses"]["Refused404"];
+            405: components["responses"]["Refused405"];
+            409: components["responses"]["Refused409"];
+            412: components["responses"]["Refused412"];
+            413: components["responses"]["Refused413"];
+            422: components["responses"]["Refused422"];
+            429: components["responses"]["Refused429"];
+            500: components["responses"]["Refused500"];
+            502: components["responses"]["Refused502"];
+            503: components["responses"]["Refused503"];
+        };
+    };
+    get_recommendations_dismissed: {
+        parameters: {
+            query?: {
+                /** @description Maximum rows of a page. */
+                limit?: number;
+                /** @description `next` of the previous page. */
+                cursor?: string | null;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Page_DismissedRecommendation_"];
                 };
             };
             400: components["responses"]["Refused400"];
@@ -12009,6 +12265,188 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["Collection"];
+                };
+            };
+            400: components["responses"]["Refused400"];
+            401: components["responses"]["Refused401"];
+            403: components["responses"]["Refused403"];
+            404: components["responses"]["Refused404"];
+            405: components["responses"]["Refused405"];
+            409: components["responses"]["Refused409"];
+            412: components["responses"]["Refused412"];
+            413: components["responses"]["Refused413"];
+            422: components["responses"]["Refused422"];
+            429: components["responses"]["Refused429"];
+            500: components["responses"]["Refused500"];
+            502: components["responses"]["Refused502"];
+            503: components["responses"]["Refused503"];
+        };
+    };
+    get_shared_by_secret: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                secret: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["SharedCollection"];
+                };
+            };
+            400: components["responses"]["Refused400"];
+            401: components["responses"]["Refused401"];
+            403: components["responses"]["Refused403"];
+            404: components["responses"]["Refused404"];
+            405: components["responses"]["Refused405"];
+            409: components["responses"]["Refused409"];
+            412: components["responses"]["Refused412"];
+            413: components["responses"]["Refused413"];
+            422: components["responses"]["Refused422"];
+            429: components["responses"]["Refused429"];
+            500: components["responses"]["Refused500"];
+            502: components["responses"]["Refused502"];
+            503: components["responses"]["Refused503"];
+        };
+    };
+    get_shared_by_secret_cover: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                secret: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Download"];
+                };
+            };
+            400: components["responses"]["Refused400"];
+            401: components["responses"]["Refused401"];
+            403: components["responses"]["Refused403"];
+            404: components["responses"]["Refused404"];
+            405: components["responses"]["Refused405"];
+            409: components["responses"]["Refused409"];
+            412: components["responses"]["Refused412"];
+            413: components["responses"]["Refused413"];
+            422: components["responses"]["Refused422"];
+            429: components["responses"]["Refused429"];
+            500: components["responses"]["Refused500"];
+            502: components["responses"]["Refused502"];
+            503: components["responses"]["Refused503"];
+        };
+    };
+    get_shared_by_secret_items: {
+        parameters: {
+            query?: {
+                /** @description Rows of a page. */
+                limit?: number;
+                /** @description `next` of the page before. */
+                cursor?: string | null;
+            };
+            header?: never;
+            path: {
+                secret: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Page_SharedItem_"];
+                };
+            };
+            400: components["responses"]["Refused400"];
+            401: components["responses"]["Refused401"];
+            403: components["responses"]["Refused403"];
+            404: components["responses"]["Refused404"];
+            405: components["responses"]["Refused405"];
+            409: components["responses"]["Refused409"];
+            412: components["responses"]["Refused412"];
+            413: components["responses"]["Refused413"];
+            422: components["responses"]["Refused422"];
+            429: components["responses"]["Refused429"];
+            500: components["responses"]["Refused500"];
+            502: components["responses"]["Refused502"];
+            503: components["responses"]["Refused503"];
+        };
+    };
+    get_shared_by_secret_items_by_item_audio: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                secret: string;
+                item: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Download"];
+                };
+            };
+            400: components["responses"]["Refused400"];
+            401: components["responses"]["Refused401"];
+            403: components["responses"]["Refused403"];
+            404: components["responses"]["Refused404"];
+            405: components["responses"]["Refused405"];
+            409: components["responses"]["Refused409"];
+            412: components["responses"]["Refused412"];
+            413: components["responses"]["Refused413"];
+            422: components["responses"]["Refused422"];
+            429: components["responses"]["Refused429"];
+            500: components["responses"]["Refused500"];
+            502: components["responses"]["Refused502"];
+            503: components["responses"]["Refused503"];
+        };
+    };
+    get_shared_by_secret_items_by_item_download: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                secret: string;
+                item: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Download"];
                 };
             };
             400: components["responses"]["Refused400"];

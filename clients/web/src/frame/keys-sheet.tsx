@@ -12,6 +12,8 @@ const PLACE_NAMES: Readonly<Record<KeyPlace, string>> = {
   tracks: "Tracks",
   track: "Track",
   map: "Map",
+  shared: "Shared collection",
+  cuts: "Cuts of a track",
 };
 
 export function KeysSheet({ onClose }: { onClose: () => void }) {

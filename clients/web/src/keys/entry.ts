@@ -1,5 +1,6 @@
 /** A row of the table of keys. */
-export type KeyPlace = "everywhere" | "crate" | "teach" | "tracks" | "track" | "map";
+export type KeyPlace =
+  "everywhere" | "crate" | "teach" | "tracks" | "track" | "map" | "shared" | "cuts";
 
 export interface KeyEntry {
   /** Name of the command that the key runs; `useKeys` binds a handler to it. */

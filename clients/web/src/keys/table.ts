@@ -1,7 +1,9 @@
 /** The table of keys: handlers, the `?` sheet, the palette and every tooltip come from it. */
 import { CRATE_KEYS } from "../crate/keys";
 import { MAP_KEYS } from "../map/keys";
+import { SHARED_KEYS } from "../shared/keys";
 import { TEACH_KEYS } from "../teach/keys";
+import { CUTS_KEYS } from "../track/cuts-keys";
 import { TRACK_KEYS } from "../track/keys";
 import { TRACKS_KEYS } from "../tracks/keys";
 import type { KeyEntry } from "./entry";
@@ -49,6 +51,8 @@ export const KEYS: readonly KeyEntry[] = [
   ...CRATE_KEYS,
   ...TEACH_KEYS,
   ...TRACKS_KEYS,
+  ...CUTS_KEYS,
   ...TRACK_KEYS,
   ...MAP_KEYS,
+  ...SHARED_KEYS,
 ];

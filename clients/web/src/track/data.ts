@@ -14,6 +14,7 @@ import { HEADER_BYTES, Waveform, parsePeaksHeader } from "./peaks";
 import {
   cutsOf,
   filesOf,
+  hasOwnStems,
   resultsOf,
   type Analysis,
   type Artifact,
@@ -99,6 +100,8 @@ export interface SongData {
   /** Results of the newest finished jobs by task. */
   readonly results: ReadonlyMap<string, Record<string, unknown>>;
   readonly cuts: Cuts;
+  /** Whether the user gave the stems, so that nothing was separated. */
+  readonly hasOwnStems: boolean;
 }
 
 export type SongState =
@@ -153,6 +156,7 @@ export function useSong(item: string): SongState {
       notes: correctedNotes(found, byField),
       results: resultsOf(jobs.data ?? []),
       cuts: cutsOf(artifacts.data ?? []),
+      hasOwnStems: hasOwnStems(files, jobs.data ?? []),
     },
   };
 }

@@ -50,4 +50,5 @@ export const TRACK_KEYS: readonly KeyEntry[] = [
   track("tap", "Tap the tempo", "T"),
   track("rename", "Rename; change the value that has focus", "E"),
   track("lyrics", "Edit the words", "W"),
+  track("cuts", "Edit the cuts", "Shift+X"),
 ];

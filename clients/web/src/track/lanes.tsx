@@ -53,6 +53,7 @@ export function Lanes({ song, track, focused, setFocused }: LanesProps) {
             index={index}
             track={track}
             clean={clean.get(stem.stem)}
+            isOwn={song.hasOwnStems}
             isFocused={index === focused}
             onFocus={() => setFocused(index)}
           />
@@ -150,6 +151,7 @@ function StemLane({
   index,
   track,
   clean,
+  isOwn,
   isFocused,
   onFocus,
 }: {
@@ -159,6 +161,7 @@ function StemLane({
   index: number;
   track: TrackController;
   clean: number | undefined;
+  isOwn: boolean;
   isFocused: boolean;
   onFocus: () => void;
 }) {
@@ -174,6 +177,7 @@ function StemLane({
         index={index}
         track={track}
         clean={clean}
+        isOwn={isOwn}
         isFocused={isFocused}
         onFocus={onFocus}
       />

@@ -2,6 +2,7 @@
 import { useCallback, useRef } from "react";
 import { player } from "../audio/player";
 import { useStore } from "../data/store";
+import { useTooltip } from "../keys/commands";
 import { Link } from "../parts/link";
 import type { TrackController } from "./controller";
 import type { SongData } from "./data";
@@ -18,10 +19,11 @@ interface PaneProps {
   readonly isOpen: boolean;
   onTap(): void;
   onLyrics(): void;
+  onCuts(): void;
   saveTempo(bpm: number | null): void;
 }
 
-export function MixerPane({ song, track, isOpen, onTap, onLyrics, saveTempo }: PaneProps) {
+export function MixerPane({ song, track, isOpen, onTap, onLyrics, onCuts, saveTempo }: PaneProps) {
   return (
     <aside className={isOpen ? "mixer open" : "mixer"} aria-label="Mixer">
       {track.stems.length > 0 && <Strips track={track} />}
@@ -29,7 +31,7 @@ export function MixerPane({ song, track, isOpen, onTap, onLyrics, saveTempo }: P
         <TempoReadings song={song} onTap={onTap} saveTempo={saveTempo} />
         <KeyReadings song={song} />
         <LyricsFacts song={song} onEdit={onLyrics} />
-        <Cuts song={song} />
+        <Cuts song={song} onEdit={onCuts} />
         <Making song={song} />
       </div>
     </aside>
@@ -130,17 +132,20 @@ function MainStrip() {
   );
 }
 
-function Cuts({ song }: { song: SongData }) {
+function Cuts({ song, onEdit }: { song: SongData; onEdit: () => void }) {
   const { cuts } = song;
-  if (cuts.oneShots + cuts.loops === 0) return null;
+  const tip = useTooltip("track-cuts");
   const href = `/crate?src=${song.item.id}`;
   return (
     <section>
       <h3>
-        Cut from this track <span>{cuts.oneShots + cuts.loops}</span>
+        Cut from this track <span>{cuts.oneShots + cuts.loops || "none yet"}</span>
       </h3>
       {cuts.oneShots > 0 && <Cut label="One-shots" count={cuts.oneShots} href={href} />}
       {cuts.loops > 0 && <Cut label="Loops" count={cuts.loops} href={href} />}
+      <button type="button" className="btn small" title={tip} onClick={onEdit}>
+        Edit the cuts
+      </button>
     </section>
   );
 }

@@ -1,5 +1,6 @@
 /** The page of a loaded track. */
 import { useState } from "react";
+import { setQuery, useAddress } from "../address";
 import { exportItems } from "../export/open";
 import { useKeys } from "../keys/commands";
 import { player } from "../audio/player";
@@ -15,6 +16,7 @@ import {
   useTempoEdit,
 } from "./edits";
 import { Lanes } from "./lanes";
+import { CutsEditor, WHOLE_SONG } from "./cuts-editor";
 import { LyricsEditor } from "./lyrics-editor";
 import { changeStem, clearSolos, solo, stemOf } from "./mix";
 import { MixerPane } from "./mixer-pane";
@@ -29,6 +31,11 @@ export function TrackPage({ song }: { song: SongData }) {
   const [isMixerOpen, setMixerOpen] = useState(false);
   const [isRenaming, setRenaming] = useState(false);
   const [isEditingLyrics, setEditingLyrics] = useState(false);
+  const isEditingCuts = useAddress().query.has("cuts");
+  const editCuts = (): void => {
+    const name = track.stems.includes("drums") ? "drums" : WHOLE_SONG;
+    setQuery({ cuts: isEditingCuts ? null : name, cut: null });
+  };
   const saveTempo = useTempoEdit(song);
   const tap = useTap(saveTempo);
   const { grid, duration, stems, mix } = track;
@@ -67,6 +74,7 @@ export function TrackPage({ song }: { song: SongData }) {
     "track-tap": tap,
     "track-spectrum": () => toggleSpectrum(stem ?? WHOLE),
     "track-lyrics": () => setEditingLyrics(true),
+    "track-cuts": editCuts,
     "track-chord-split": () => splitChord(song, here(), duration),
     "track-chord-remove": () => removeChord(song, here()),
     "track-section-split": () => splitSection(song, here(), duration),
@@ -98,12 +106,14 @@ export function TrackPage({ song }: { song: SongData }) {
       <div className="track-body">
         <Lanes song={song} track={track} focused={focused} setFocused={setFocused} />
         {isEditingLyrics && <LyricsEditor song={song} onClose={() => setEditingLyrics(false)} />}
+        {isEditingCuts && <CutsEditor song={song} track={track} />}
         <MixerPane
           song={song}
           track={track}
           isOpen={isMixerOpen}
           onTap={tap}
           onLyrics={() => setEditingLyrics(true)}
+          onCuts={editCuts}
           saveTempo={saveTempo}
         />
       </div>

@@ -1,7 +1,15 @@
 import { describe, expect, it } from "vitest";
 import { tappedTempo } from "./edits";
 import { Waveform, parsePeaksHeader } from "./peaks";
-import { chordLabel, filesOf, formText, shareText, type Artifact } from "./song";
+import {
+  chordLabel,
+  filesOf,
+  formText,
+  hasOwnStems,
+  shareText,
+  type Artifact,
+  type Job,
+} from "./song";
 import { clampView, follow, zoom } from "./view";
 
 function artifact(kind: string, name: string, stem: string | null, job: string, day: number) {
@@ -30,6 +38,17 @@ describe("filesOf", () => {
     });
     expect(files.stems[0]).toMatchObject({ peaks: null, notes: null });
     expect(files.peaks?.id).toBe("in/peaks.dat");
+  });
+});
+
+describe("hasOwnStems", () => {
+  const stem = artifact("stem", "drums.flac", "drums", "made", 1);
+  const jobs = (task: string): Job[] => [{ id: "made", task } as Job];
+
+  it("tells the stems of a multitrack from separated ones", () => {
+    expect(hasOwnStems(filesOf([stem]), jobs("ingest"))).toBe(true);
+    expect(hasOwnStems(filesOf([stem]), jobs("separation"))).toBe(false);
+    expect(hasOwnStems(filesOf([]), jobs("ingest"))).toBe(false);
   });
 });
 

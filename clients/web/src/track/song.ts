@@ -152,6 +152,12 @@ export function cleannessOf(result: Record<string, unknown> | undefined): Map<st
   );
 }
 
+/** Whether stems come from the job that took the song in, and from no separation. */
+export function hasOwnStems(files: SongFiles, jobs: readonly Job[]): boolean {
+  const made = files.stems[0]?.audio.job;
+  return jobs.some(({ id, task }) => id === made && task === "ingest");
+}
+
 /** Results of the newest finished jobs by task. */
 export function resultsOf(jobs: readonly Job[]): ReadonlyMap<string, Record<string, unknown>> {
   const results = new Map<string, Record<string, unknown>>();

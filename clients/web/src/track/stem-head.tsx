@@ -11,6 +11,7 @@ export function StemHead({
   index,
   track,
   clean,
+  isOwn,
   isFocused,
   onFocus,
 }: {
@@ -19,6 +20,8 @@ export function StemHead({
   track: TrackController;
   /** How clean the stem is, as the separation estimates it. */
   clean: number | undefined;
+  /** Whether the user gave it, as a part of a multitrack. */
+  isOwn: boolean;
   isFocused: boolean;
   onFocus: () => void;
 }) {
@@ -38,6 +41,11 @@ export function StemHead({
       <div className="mute-solo">
         <MuteSolo stem={stem} track={track} />
         <span className="grow not-phone" />
+        {isOwn && (
+          <span className="t11 fg2 not-phone" title="You gave this stem; nothing was separated">
+            your stem
+          </span>
+        )}
         {clean !== undefined && (
           <span className="t11 fg2 not-phone" title="Estimate of how clean the stem is">
             clean {shareText(clean)}
