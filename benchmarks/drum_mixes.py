@@ -12,13 +12,14 @@ from typing import Any
 import numpy as np
 
 from benchmarks.analysis_cases import Case, read_mono
-from benchmarks.drums import (
+from benchmarks.drum_answers import (
     NAMES,
     THREE,
     Counts,
     Events,
     counts,
     difference,
+    f_score,
     sliced,
     tagged,
     truth_of,
@@ -121,25 +122,20 @@ def mixed_table(
             three.append([[score[drum] for drum in THREE] for score in scores])
             six.append([list(score.values()) for score in scores])
         cells = [
-            f"{_f([row for song_rows in some for row in song_rows[method]]):.3f}"
+            f"{f_score([row for song_rows in some for row in song_rows[method]]):.3f}"
             for some in (three, six)
             for method in (0, 1)
         ]
         bold, plain, bold_six, plain_six = cells
         yield f"| {group} | {len(three)} | **{bold}** | {plain} | **{bold_six}** | {plain_six} |"
         remarks += [
-            f"{group}, {label}: {difference([[_f(rows) for rows in each] for each in some])}."
+            f"{group}, {label}: {difference([[f_score(rows) for rows in each] for each in some])}."
             for label, some in (("3 classes", three), ("6 classes", six))
         ]
     yield ""
     yield from remarks
     yield ""
     yield from _invented(data, engines, scratch)
-
-
-def _f(rows: list[Counts]) -> float:
-    matches, truths, estimates = (sum(column) for column in zip(*rows, strict=True))
-    return 2 * matches / max(1, truths + estimates)
 
 
 def _invented(data: Path, engines: Mapping[TaskName, object], scratch: Path) -> Iterator[str]:
