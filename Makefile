@@ -272,13 +272,18 @@ bench: setup weights ## Print the figures in README and docs
 bench-search: setup ## Print the figures of searches over 100,000 items; ARGS=--million also over a million
 	$(BIN)/python -m benchmarks.search $(ARGS)
 
-.PHONY: bench-similarity
+.PHONY: bench-crate
 bench-crate: setup weights ## Use a crate of 100,000 sounds by the command line, embedded and on Kafka, S3 and Postgres
 	$(BIN)/python -m benchmarks.crate $(ARGS)
 	@$(BIN)/python -m deploy.servers up
 	@status=0; CRATEDIG_CLUSTER=required $(BIN)/python -m benchmarks.crate --cluster $(ARGS) || status=$$?; \
 	$(BIN)/python -m deploy.servers down; exit $$status
 
+.PHONY: bench-quality
+bench-quality: setup weights ## Print how good the musical results are; ARGS="--data FOLDER" on recordings of your own
+	$(BIN)/python -m benchmarks.quality $(ARGS)
+
+.PHONY: bench-similarity
 bench-similarity: setup weights ## Print how well vectors find sounds that are alike; needs the kits that train-similarity fetches
 	$(BIN)/python -m benchmarks.similarity $(ARGS)
 

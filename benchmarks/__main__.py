@@ -10,6 +10,7 @@ import os
 import subprocess
 import sys
 import time
+from collections.abc import Sequence
 from pathlib import Path
 
 HERE = Path(__file__).parent
@@ -71,6 +72,11 @@ def main() -> int:
     if unknown := set(chosen) - set(names()):
         print(f"no such benchmark: {sorted(unknown)}; there are {', '.join(names())}")
         return 2
+    return run(chosen)
+
+
+def run(chosen: Sequence[str]) -> int:
+    """Run benchmarks one by one; return how many failed."""
     failed = []
     for name in chosen:
         print(f"\n== {name}", flush=True)

@@ -26,7 +26,7 @@ from typing import Any
 import numpy as np
 import soundfile
 
-from benchmarks.environments import SMALLEST, reference_python
+from benchmarks.environments import ROOT, SMALLEST, reference_python, test_data
 from kit.arrays import F32
 from kit.audio.decode import read
 from kit.inference.opening import open_network
@@ -39,7 +39,6 @@ from services.separation.networks.htdemucs import convert
 from services.separation.spleeter import HOP, SIZE
 from tests.separation.synthetic_vocals import song as synthetic_song
 
-ROOT = Path(__file__).resolve().parents[1]
 README = ROOT / "services" / "separation" / "README.md"
 SCRIPT = ROOT / "benchmarks" / "separation_reference.py"
 RATE = 44_100
@@ -420,17 +419,10 @@ def _write(part: str, text: str) -> None:
     README.write_text(f"{before}{begin}\n{text}\n{end}{after}", encoding="utf-8")
 
 
-def _data() -> Path | None:
-    """Return where recordings lie: `CRATEDIG_TEST_DATA`, or next to the checkout."""
-    named = os.environ.get("CRATEDIG_TEST_DATA")
-    path = Path(named) if named else ROOT.parent / "shared" / "data"
-    return path if path.is_dir() else None
-
-
 def main(arguments: Sequence[str]) -> None:
     """Run the benchmark, print the figures and, with `--write`, update the README."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks.separation", description=__doc__)
-    parser.add_argument("--data", type=Path, default=_data(), help="mixtures with true stems")
+    parser.add_argument("--data", type=Path, default=test_data(), help="mixtures with true stems")
     parser.add_argument("--only", choices=PARTS, action="append", help="leave the others out")
     parser.add_argument("--rounds", type=int, default=ROUNDS, help="turns of the comparison")
     parser.add_argument("--no-hour", action="store_true", help="leave the hour of audio out")
