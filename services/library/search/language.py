@@ -25,7 +25,7 @@ from contracts.search import (
     ValueRange,
 )
 from contracts.tagging import SoundClass
-from services.library.search.parts import OR, Part, split_parts
+from services.library.search.parts import OR, QueryPart, split_parts
 from services.library.search.text import normalized, words_of
 from services.library.search.values import (
     describe_key,
@@ -162,7 +162,9 @@ def merge_queries(first: SearchQuery, second: SearchQuery) -> SearchQuery:
     return SearchQuery(**draft.fields)
 
 
-def _read_parts(parts: Sequence[Part], *, in_group: bool) -> tuple[SearchQuery, list[_Meaning]]:
+def _read_parts(
+    parts: Sequence[QueryPart], *, in_group: bool
+) -> tuple[SearchQuery, list[_Meaning]]:
     """Return the search that some parts ask for together, and what each of them means."""
     draft = _Draft()
     meanings = [_read_part(part, in_group=in_group) for part in parts]
@@ -172,7 +174,7 @@ def _read_parts(parts: Sequence[Part], *, in_group: bool) -> tuple[SearchQuery, 
     return SearchQuery(**draft.fields), meanings
 
 
-def _read_part(part: Part, *, in_group: bool) -> _Meaning:
+def _read_part(part: QueryPart, *, in_group: bool) -> _Meaning:
     if part.alternatives is not None:
         return _read_group(part.alternatives, negated=part.negated)
     meaning = _read_field(part.text)
@@ -181,7 +183,7 @@ def _read_part(part: Part, *, in_group: bool) -> _Meaning:
     return meaning
 
 
-def _read_group(alternatives: Iterable[Sequence[Part]], *, negated: bool) -> _Meaning:
+def _read_group(alternatives: Iterable[Sequence[QueryPart]], *, negated: bool) -> _Meaning:
     """Read a group; alternatives that ask for nothing are left out."""
     words_of_queries: dict[SearchQuery, str] = {}
     for parts in alternatives:

@@ -12,7 +12,7 @@ _OPENING = re.compile(r"-?\(")
 _SPACE = re.compile(r"\s*")
 
 
-class Part(NamedTuple):
+class QueryPart(NamedTuple):
     """A word, a field or a group, as it is written."""
 
     text: str
@@ -20,7 +20,7 @@ class Part(NamedTuple):
     """Position of its first character."""
     end: int
     """Position after its last character."""
-    alternatives: tuple[tuple["Part", ...], ...] | None = None
+    alternatives: tuple[tuple["QueryPart", ...], ...] | None = None
     """Of a group the parts of each alternative; `None` if it is no group."""
 
     @property
@@ -29,7 +29,7 @@ class Part(NamedTuple):
         return self.text.startswith("-")
 
 
-def split_parts(text: str) -> tuple[Part, ...]:
+def split_parts(text: str) -> tuple[QueryPart, ...]:
     """Return the parts of a text in order; between them is white space only.
 
     A group that is not closed ends with the text.
@@ -38,9 +38,9 @@ def split_parts(text: str) -> tuple[Part, ...]:
     return tuple(parts)
 
 
-def _scan(text: str, at: int, *, depth: int) -> tuple[list[list[Part]], int]:
+def _scan(text: str, at: int, *, depth: int) -> tuple[list[list[QueryPart]], int]:
     """Return the alternatives from a position on, and the position after their end."""
-    alternatives: list[list[Part]] = [[]]
+    alternatives: list[list[QueryPart]] = [[]]
     while True:
         at = _end(_SPACE.match(text, at))
         if at >= len(text):
@@ -50,7 +50,7 @@ def _scan(text: str, at: int, *, depth: int) -> tuple[list[list[Part]], int]:
         opening = _OPENING.match(text, at) if depth < MAX_GROUP_DEPTH else None
         if opening is not None:
             inner, end = _scan(text, opening.end(), depth=depth + 1)
-            group = Part(text[at:end], at, end, tuple(map(tuple, inner)))
+            group = QueryPart(text[at:end], at, end, tuple(map(tuple, inner)))
             alternatives[-1].append(group)
         else:
             end = _end(_PART.match(text, at))
@@ -59,7 +59,7 @@ def _scan(text: str, at: int, *, depth: int) -> tuple[list[list[Part]], int]:
             if depth and text[at:end].lower() == OR:
                 alternatives.append([])
             else:
-                alternatives[-1].append(Part(text[at:end], at, end))
+                alternatives[-1].append(QueryPart(text[at:end], at, end))
         at = end
 
 
