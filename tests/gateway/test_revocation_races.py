@@ -1,6 +1,7 @@
 """On a real Postgres: whatever is under way while sessions end, ends with them."""
 
 import asyncio
+import functools
 from collections.abc import AsyncIterator, Awaitable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
@@ -11,6 +12,7 @@ import pytest
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncConnection, create_async_engine
 
+from kit.database.engine import Database
 from tests.gateway.gateway_harness import PASSWORD, WITHIN, GatewayHarness, User, open_gateway
 
 NEW = "another sentence"
@@ -51,7 +53,12 @@ async def locked_table(url: str, table: str) -> AsyncIterator[Gate]:
 
 
 @pytest.fixture
-async def harness(tmp_path: Path, postgres_url: str) -> AsyncIterator[GatewayHarness]:
+async def harness(
+    tmp_path: Path, postgres_url: str, monkeypatch: pytest.MonkeyPatch
+) -> AsyncIterator[GatewayHarness]:
+    # A statement may wait as long as it takes a busy machine to digest a password.
+    patient = functools.partial(Database, statement_timeout=WITHIN)
+    monkeypatch.setattr("kit.database.engine.Database", patient)
     async with open_gateway(tmp_path, database=postgres_url) as harness:
         yield harness
 
