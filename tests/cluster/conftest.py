@@ -12,6 +12,7 @@ from kit.service import WorkerService
 from tests.support.postgres import temporary_database
 from tests.support.running_server import RunningServer, cluster_server, eventually, running
 from tests.support.servers import server_setting
+from tests.support.trace_collector import TraceCollector, trace_collector
 
 EVERY_WORKER = tuple(service.word for service in SERVICES if isinstance(service, WorkerService))
 
@@ -24,11 +25,19 @@ def servers() -> Iterator[dict[str, str]]:
 
 
 @pytest.fixture(scope="session")
+def traces() -> Iterator[TraceCollector]:
+    """Keeps the spans of the server."""
+    with trace_collector() as collector:
+        yield collector
+
+
+@pytest.fixture(scope="session")
 def server(
-    servers: dict[str, str], tmp_path_factory: pytest.TempPathFactory
+    servers: dict[str, str], traces: TraceCollector, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[RunningServer]:
     folder = tmp_path_factory.mktemp("cluster")
-    with running(cluster_server(folder, servers, words=EVERY_WORKER)) as server:
+    started = cluster_server(folder, servers, words=EVERY_WORKER, extra=traces.settings)
+    with running(started) as server:
         user = server.client()
         user.account.create("first@example.org", "a password for the cluster's tests")
         # A pipeline leaves out what no worker offers.

@@ -4,17 +4,16 @@ from pathlib import Path
 
 import pytest
 
-from tests.support.running_server import cluster_server, running
-from tests.support.trace_collector import trace_collector
-from tests.system.test_traces import settings, uploads_trace
+from tests.support.running_server import RunningServer
+from tests.support.trace_collector import TraceCollector
+from tests.system.test_traces import uploads_trace
 
 pytestmark = [pytest.mark.cluster, pytest.mark.timeout(180)]
 
 
-def test_one_trace_goes_through_every_service(servers: dict[str, str], tmp_path: Path) -> None:
-    with trace_collector() as collector:
-        started = cluster_server(tmp_path, servers, words=("ingest",), extra=settings(collector))
-        with running(started) as server:
-            spans = uploads_trace(server, collector, tmp_path)
+def test_one_trace_goes_through_every_service(
+    server: RunningServer, traces: TraceCollector, tmp_path: Path
+) -> None:
+    spans = uploads_trace(server, traces, tmp_path)
     services = {span.service for span in spans}
-    assert services == {"cratedig-gateway", "cratedig-library", "cratedig-ingest"}
+    assert services >= {"cratedig-gateway", "cratedig-library", "cratedig-ingest"}

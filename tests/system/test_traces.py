@@ -23,11 +23,6 @@ EXPECTED = {
 }
 
 
-def settings(collector: TraceCollector) -> dict[str, str]:
-    """Return what makes a server send its spans to a collector at once."""
-    return {"KIT_TRACES_URL": collector.url, "OTEL_BSP_SCHEDULE_DELAY": "100"}
-
-
 def uploads_trace(server: RunningServer, collector: TraceCollector, folder: Path) -> list[SeenSpan]:
     """Upload a sound, and return the spans of the request that completed the upload."""
     name = "a name that stays private.wav"
@@ -36,7 +31,8 @@ def uploads_trace(server: RunningServer, collector: TraceCollector, folder: Path
     user.jobs.wait(str(sent.job))
 
     def of_upload(spans: list[SeenSpan]) -> list[SeenSpan]:
-        trace = next((span.trace for span in spans if span.name == COMPLETE), "")
+        jobs = (span for span in spans if span.attributes.get("cratedig.job") == sent.job)
+        trace = next((span.trace for span in jobs), "")
         return [span for span in spans if span.trace == trace]
 
     spans = of_upload(
@@ -59,7 +55,7 @@ def uploads_trace(server: RunningServer, collector: TraceCollector, folder: Path
 def test_one_trace_holds_the_whole_work_on_an_upload(tmp_path: Path) -> None:
     with (
         trace_collector() as collector,
-        running(embedded_server(tmp_path, extra=settings(collector))) as server,
+        running(embedded_server(tmp_path, extra=collector.settings)) as server,
     ):
         spans = uploads_trace(server, collector, tmp_path)
     assert {span.service for span in spans} == {"cratedig"}
