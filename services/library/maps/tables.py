@@ -25,7 +25,9 @@ class MapRow(Table, table=True):
             postgresql_where=_UNFINISHED,
             sqlite_where=_UNFINISHED,
         ),
-        Index("ix_maps_stale", "id", postgresql_where=text("stale"), sqlite_where=text("stale")),
+        Index(
+            "ix_maps_stale", "id", postgresql_where=text("stale"), sqlite_where=text("stale = 1")
+        ),
     )
 
     id: str = Field(primary_key=True)

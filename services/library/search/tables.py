@@ -36,7 +36,7 @@ class SearchDocumentRow(Table, table=True):
             "ix_search_documents_removed",
             "updated",
             postgresql_where=text("removed"),
-            sqlite_where=text("removed"),
+            sqlite_where=text("removed = 1"),
         ),
         {"sqlite_autoincrement": True},
     )

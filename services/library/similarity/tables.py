@@ -22,19 +22,19 @@ class SoundRow(Table, table=True):
             "ix_sounds_uncompared",
             "item",
             postgresql_where=text("NOT compared"),
-            sqlite_where=text("NOT compared"),
+            sqlite_where=text("compared = 0"),
         ),
         Index(
             "ix_sounds_unproposed",
             "item",
             postgresql_where=text("NOT proposed"),
-            sqlite_where=text("NOT proposed"),
+            sqlite_where=text("proposed = 0"),
         ),
         Index(
             "ix_sounds_unscored",
             "item",
             postgresql_where=text("NOT scored"),
-            sqlite_where=text("NOT scored"),
+            sqlite_where=text("scored = 0"),
         ),
     )
 

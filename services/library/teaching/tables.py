@@ -20,7 +20,7 @@ class TaughtTagRow(Table, table=True):
             "ix_taught_tags_pending",
             "updated",
             postgresql_where=text("pending"),
-            sqlite_where=text("pending"),
+            sqlite_where=text("pending = 1"),
         ),
     )
 
