@@ -35,7 +35,7 @@ from services.library.recommendations.tables import RecommendationListRow
 from services.library.search.classes import ItemClasses
 from services.library.search.searching import Searches
 from services.library.similarity.sound_vectors import UNSCORED, SoundVectors
-from services.library.similarity.tables import SoundRow
+from services.library.similarity.tables import SoundRow, sound_of
 
 AT_ONCE = 500
 """New sounds that are compared at a time."""
@@ -119,9 +119,7 @@ class ListRefresher:
             return False
         async with self._database.transaction() as session:
             await hold_owner(session, owner)
-            done = update(SoundRow).where(
-                col(SoundRow.item).in_(items), col(SoundRow.owner) == owner
-            )
+            done = update(SoundRow).where(col(SoundRow.item).in_(items), sound_of(owner))
             await session.execute(
                 done.values(scored=True).execution_options(synchronize_session=False)
             )

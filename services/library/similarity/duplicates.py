@@ -10,7 +10,7 @@ import asyncio
 import logging
 from collections.abc import Mapping, Sequence
 
-from sqlalchemy import func, select, update
+from sqlalchemy import and_, func, select, update
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlmodel import col
 
@@ -30,7 +30,7 @@ from services.library.similarity.fingerprints import (
     read_fingerprint,
 )
 from services.library.similarity.sound_vectors import UNCOMPARED, SoundVectors
-from services.library.similarity.tables import SoundRow
+from services.library.similarity.tables import SoundRow, sound_of
 
 log = logging.getLogger(__name__)
 
@@ -110,26 +110,26 @@ def _alike(own: BandLevels, others: Mapping[str, SoundRow]) -> list[str]:
 async def _join(session: AsyncSession, row: SoundRow, near: Sequence[str]) -> None:
     """Put a sound, those with the same samples and those near it, with their groups, in one."""
     sound = SoundRow
-    owned = select(col(sound.item), col(sound.duplicates)).where(col(sound.owner) == row.owner)
+    known = select(col(sound.item), col(sound.duplicates))
     # One condition for each statement, so that each is looked up in an index.
     members: dict[str, str | None] = {}
     for alike in (
-        col(sound.item).in_([*near, row.item]),
-        col(sound.audio_sha256) == row.audio_sha256,
+        and_(sound_of(row.owner), col(sound.item).in_([*near, row.item])),
+        and_(col(sound.owner) == row.owner, col(sound.audio_sha256) == row.audio_sha256),
     ):
-        members.update((item, group) for item, group in await session.execute(owned.where(alike)))
+        members.update((item, group) for item, group in await session.execute(known.where(alike)))
     if len(members) < 2:
         return
     groups = sorted({group for group in members.values() if group is not None})
     joined = (
         update(sound)
-        .where(col(sound.owner) == row.owner)
         .values(duplicates=min([*members, *groups]))
         .execution_options(synchronize_session=False)
     )
-    await session.execute(joined.where(col(sound.item).in_(sorted(members))))
+    await session.execute(joined.where(sound_of(row.owner), col(sound.item).in_(sorted(members))))
     if groups:
-        await session.execute(joined.where(col(sound.duplicates).in_(groups)))
+        of_groups = (col(sound.owner) == row.owner, col(sound.duplicates).in_(groups))
+        await session.execute(joined.where(*of_groups))
 
 
 async def list_duplicates(

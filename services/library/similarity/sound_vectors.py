@@ -33,7 +33,7 @@ from kit.vectors.factory import open_vectors
 from services.library.catalogue.tables import ArtifactRow
 from services.library.similarity.changes import SOUNDS_DESCRIBED
 from services.library.similarity.fingerprints import SIZE
-from services.library.similarity.tables import SoundRow
+from services.library.similarity.tables import SoundRow, sound_of
 
 UNCOMPARED = "uncompared sounds"
 """`Database.listen` gives the event of sounds that wait to be compared."""
@@ -302,9 +302,7 @@ def _space(row: SoundRow) -> Space:
 
 
 async def _rows(session: AsyncSession, owner: str, items: Collection[str]) -> list[SoundRow]:
-    query = select(SoundRow).where(
-        col(SoundRow.item).in_(sorted(items)), col(SoundRow.owner) == owner
-    )
+    query = select(SoundRow).where(col(SoundRow.item).in_(sorted(items)), sound_of(owner))
     return list(await session.scalars(query.order_by(col(SoundRow.item))))
 
 

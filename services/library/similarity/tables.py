@@ -3,8 +3,8 @@
 The vectors themselves are in the tables of `kit.vectors`.
 """
 
-from sqlalchemy import Index, LargeBinary, false, text, true
-from sqlmodel import Field
+from sqlalchemy import ColumnElement, Index, LargeBinary, false, text, true
+from sqlmodel import Field, col
 
 from services.library.metadata import Table
 
@@ -54,3 +54,12 @@ class SoundRow(Table, table=True):
     """Whether taught tags were applied to it since it was described."""
     scored: bool = Field(default=False, sa_column_kwargs={"server_default": true()})
     """Whether recommendations were chosen with it since it was described."""
+
+
+def sound_of(owner: str) -> ColumnElement[bool]:
+    """Return the condition that a sound is an owner's, for rows that are looked up by their items.
+
+    It is an expression, which no index serves: SQLite keeps no statistics, and would read all
+    sounds of the owner by an index rather than the named ones by their key.
+    """
+    return col(SoundRow.owner).concat("") == owner

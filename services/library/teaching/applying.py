@@ -19,7 +19,7 @@ from kit.vectors.ids import pack, rows_of
 from services.library.background import lead, until
 from services.library.jobs.locks import hold_owner
 from services.library.similarity.sound_vectors import UNPROPOSED, SoundVectors
-from services.library.similarity.tables import SoundRow
+from services.library.similarity.tables import SoundRow, sound_of
 from services.library.teaching.events import emit_tag_proposed
 from services.library.teaching.learner import learn_tag
 from services.library.teaching.proposals import TagView, read_view
@@ -75,9 +75,7 @@ class TagApplier:
                 row_now = await session.get(TaughtTagRow, id_)
                 if row_now is not None and new:
                     await emit_tag_proposed(session, row_now, count=count, new=new)
-            done = update(SoundRow).where(
-                col(SoundRow.item).in_(items), col(SoundRow.owner) == owner
-            )
+            done = update(SoundRow).where(col(SoundRow.item).in_(items), sound_of(owner))
             await session.execute(
                 done.values(proposed=True).execution_options(synchronize_session=False)
             )

@@ -1,4 +1,4 @@
-"""What waits is read from a partial index, on SQLite too, where a flag is a number."""
+"""What waits is read from its index, and a few sounds by their keys, on SQLite too."""
 
 import contextlib
 import sqlite3
@@ -12,7 +12,7 @@ from sqlmodel import col
 from services.library.app import MIGRATIONS
 from services.library.maps.tables import MapRow
 from services.library.search.tables import SearchDocumentRow
-from services.library.similarity.tables import SoundRow
+from services.library.similarity.tables import SoundRow, sound_of
 from services.library.teaching.tables import TaughtTagRow
 from tests.support.migrated_databases import copy_sqlite
 
@@ -24,12 +24,15 @@ QUERIES: dict[str, Select[tuple[object]]] = {
     "ix_search_documents_removed": select(col(SearchDocumentRow.id)).where(
         col(SearchDocumentRow.removed)
     ),
+    "sqlite_autoindex_sounds_1": select(col(SoundRow.fingerprint)).where(
+        col(SoundRow.item).in_([str(number) for number in range(20)]), sound_of("somebody")
+    ),
     "ix_maps_stale": select(col(MapRow.id)).where(col(MapRow.stale)),
 }
 
 
 @pytest.mark.parametrize("index", QUERIES)
-def test_a_flag_is_looked_up_in_its_index(index: str, tmp_path: Path) -> None:
+def test_rows_are_looked_up_in_their_index(index: str, tmp_path: Path) -> None:
     path = tmp_path / "library.db"
     copy_sqlite(MIGRATIONS, path)
     query = QUERIES[index].compile(dialect=sqlite.dialect(), compile_kwargs={"literal_binds": True})
