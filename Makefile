@@ -272,6 +272,12 @@ bench: setup weights ## Print the figures in README and docs
 bench-search: setup ## Print the figures of searches over 100,000 items; ARGS=--million also over a million
 	$(BIN)/python -m benchmarks.search $(ARGS)
 
+.PHONY: test-crate
+test-crate: setup weights ## Use a crate of 2,000 sounds by the command line on the real servers
+	@$(BIN)/python -m deploy.servers up
+	@status=0; CRATEDIG_CLUSTER=required $(BIN)/python -m pytest tests/cluster/test_crate.py $(ARGS) || status=$$?; \
+	$(BIN)/python -m deploy.servers down; exit $$status
+
 .PHONY: bench-crate
 bench-crate: setup weights ## Use a crate of 100,000 sounds by the command line, embedded and on Kafka, S3 and Postgres
 	$(BIN)/python -m benchmarks.crate $(ARGS)

@@ -7,7 +7,7 @@ import pytest
 from benchmarks.crate import WORKERS, use
 from tests.support.running_server import cluster_server, running
 
-pytestmark = [pytest.mark.cluster, pytest.mark.timeout(900)]
+pytestmark = [pytest.mark.cluster, pytest.mark.slow, pytest.mark.timeout(900)]
 
 SOUNDS = 2_000
 
