@@ -1,18 +1,11 @@
 """Copy objects from a store into a backup, and back."""
 
-import asyncio
-from collections.abc import Awaitable, Callable, Iterable
 from pathlib import Path
-from typing import TypeVar
 
 from contracts.objects import Bucket
 from deploy.backup.files import BackupError, Index, SavedObject, object_path, read_manifest
+from deploy.bounded import AT_ONCE, for_each
 from kit.objects.base import ObjectFacts, ObjectMissing, ObjectStore
-
-AT_ONCE = 8
-"""Objects that are copied at the same time."""
-
-Source = TypeVar("Source")
 
 
 async def save_objects(store: ObjectStore, folder: Path, index: Index) -> Index:
@@ -47,9 +40,9 @@ async def save_objects(store: ObjectStore, folder: Path, index: Index) -> Index:
         async for facts in store.walk(bucket, ""):
             batch.append((bucket, facts))
             if len(batch) == 100 * AT_ONCE:
-                await _each(batch, copy)
+                await for_each(batch, copy)
                 batch.clear()
-        await _each(batch, copy)
+        await for_each(batch, copy)
     return saved
 
 
@@ -73,7 +66,7 @@ async def restore_objects(store: ObjectStore, folder: Path, index: Index) -> Non
         if await store.digest(saved.bucket, saved.key) != saved.sha256:
             raise BackupError(f"{path} is damaged: its SHA-256 is not that of the manifest.")
 
-    await _each(index.values(), put)
+    await for_each(index.values(), put)
 
 
 def _same(known: SavedObject, facts: ObjectFacts, folder: Path) -> bool:
@@ -97,19 +90,3 @@ async def _fetch(
     if head is None:
         return None
     return SavedObject(bucket, facts.key, head.size, sha256, facts.etag, head.media_type)
-
-
-async def _each(sources: Iterable[Source], act: Callable[[Source], Awaitable[None]]) -> None:
-    """Do something with each, several at a time; the first error ends it."""
-    turns = asyncio.Semaphore(AT_ONCE)
-
-    async def take(source: Source) -> None:
-        async with turns:
-            await act(source)
-
-    try:
-        async with asyncio.TaskGroup() as group:
-            for source in sources:
-                group.create_task(take(source))
-    except ExceptionGroup as errors:
-        raise errors.exceptions[0] from None

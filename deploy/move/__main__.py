@@ -117,10 +117,9 @@ async def move(settings: EmbeddedSettings) -> None:
         stack.push_async_callback(store.close)
         count, size = await copy_files(source, store, on_progress=_show)
         print(f"\r{count:,} files, {size / 1e9:.2f} GB, are in the store")
-        await _move_library(old_library, new_library, data / "library-vectors")
+        vectors = data / "library-vectors"
         old_secret = old_kit.internal_secret.get_secret_value()
-        async with new_library.transaction() as session:
-            await encrypt_secrets_again(session, old_secret, secret)
+        await _move_library(old_library, new_library, vectors, (old_secret, secret))
         async with new_gateway.transaction() as session:
             await copy_rows(old_gateway, session, GATEWAY, left_out={})
             await _encrypt_again(session, old_secret, secret)
@@ -151,8 +150,13 @@ async def _refuse_unless_empty(library: Database, gateway: Database) -> None:
         )
 
 
-async def _move_library(old: Database, new: Database, vectors: Path) -> None:
-    """Copy the library's rows, vectors and full-text index in one transaction."""
+async def _move_library(
+    old: Database, new: Database, vectors: Path, secrets: tuple[str, str]
+) -> None:
+    """Copy the library's rows, vectors and full-text index in one transaction.
+
+    What the first of the servers' `secrets` encrypted is encrypted with the second.
+    """
     stored = await open_vectors(old, vectors)
     target = await open_vectors(new, vectors)
     try:
@@ -161,6 +165,7 @@ async def _move_library(old: Database, new: Database, vectors: Path) -> None:
             await copy_rows(old, session, LIBRARY, left_out=_LEFT_OUT)
             await copy_vectors(old, stored, session, target)
             await copy_words(old, session)
+            await encrypt_secrets_again(session, *secrets)
     finally:
         await target.close()
         await stored.close()

@@ -1,13 +1,11 @@
 """Copies the files of a folder store into an S3 store."""
 
-import asyncio
 from collections.abc import Callable
 
 from contracts.objects import Bucket
+from deploy.bounded import for_each
 from kit.objects.base import ObjectFacts, ObjectStore
 from kit.objects.files import FileStore
-
-AT_ONCE = 4
 
 
 async def copy_files(
@@ -32,24 +30,18 @@ async def copy_files(
     """
     await target.ensure()
     count = size = 0
-    turns = asyncio.Semaphore(AT_ONCE)
 
-    async def copy(bucket: Bucket, facts: ObjectFacts) -> None:
+    async def copy(file: tuple[Bucket, ObjectFacts]) -> None:
         nonlocal count, size
-        async with turns:
-            there = await target.head(bucket, facts.key)
-            if there is None or there.size != facts.size:
-                path = source.path(bucket, facts.key)
-                # Signed addresses name the type of a file, the store need not know it.
-                await target.put_file(
-                    bucket, facts.key, path, media_type="application/octet-stream"
-                )
+        bucket, facts = file
+        there = await target.head(bucket, facts.key)
+        if there is None or there.size != facts.size:
+            path = source.path(bucket, facts.key)
+            # Signed addresses name the type of a file, the store need not know it.
+            await target.put_file(bucket, facts.key, path, media_type="application/octet-stream")
         count, size = count + 1, size + facts.size
         on_progress(count, size)
 
     for bucket in Bucket:
-        files = [facts async for facts in source.walk(bucket, "")]
-        async with asyncio.TaskGroup() as group:
-            for facts in files:
-                group.create_task(copy(bucket, facts))
+        await for_each([(bucket, facts) async for facts in source.walk(bucket, "")], copy)
     return count, size
