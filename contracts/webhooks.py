@@ -49,8 +49,8 @@ class WebhookState(StrEnum):
     """Its address has not passed a test since it was set; nothing is sent to it."""
     ACTIVE = "active"
     DISABLED = "disabled"
-    """Its owner disabled it, or its address failed for too long or does not want events; a test that
-    passes ends this."""
+    """Its owner disabled it, or its address failed for too long or does not want events; a test
+    that passes ends this."""
 
 
 class DeliveryState(StrEnum):
