@@ -21,8 +21,8 @@ from cratedig import Client, CratedigError
 from tests.support.running_server import RunningServer, embedded_server, eventually
 from tests.support.sounds import write_tone
 
-KILLS = int(os.environ.get("CRATEDIG_TEST_KILLS", "4"))
-JOBS = int(os.environ.get("CRATEDIG_TEST_KILL_JOBS", "30"))
+KILLS = int(os.environ.get("CRATEDIG_TEST_KILLS", "3"))
+JOBS = int(os.environ.get("CRATEDIG_TEST_KILL_JOBS", "18"))
 SEED = int(os.environ.get("CRATEDIG_TEST_SEED", "20"))
 
 pytestmark = [pytest.mark.xdist_group("kills"), pytest.mark.timeout(60 + 25 * KILLS + JOBS)]
