@@ -18,7 +18,9 @@ async def list_webhooks(session: AsyncSession) -> tuple[AdminWebhook, ...]:
         select(WebhookRow)
         .where(~col(WebhookRow.deleted))
         .order_by(
-            col(WebhookRow.failing_since).is_(None), col(WebhookRow.created).desc(), WebhookRow.id
+            col(WebhookRow.failing_since).is_(None),
+            col(WebhookRow.created).desc(),
+            col(WebhookRow.id),
         )
         .limit(MAX_WEBHOOKS)
     )

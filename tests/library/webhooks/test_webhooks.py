@@ -350,7 +350,7 @@ async def test_its_owner_disables_it_and_a_test_makes_it_active(
     user = catalogue.user()
     webhook = await active(user, target)
     path = f"/webhooks/{webhook['id']}"
-    disabled = await user.patch(path, {"state": "disabled"})
+    disabled = (await user.http.patch(f"/v1{path}", json={"state": "disabled"})).json()
     assert (disabled["state"], disabled["url"]) == ("disabled", webhook["url"])
     assert "disabled by its owner" in disabled["reason"]
     await user.post("/collections", {"name": "one"})

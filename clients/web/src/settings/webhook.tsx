@@ -122,7 +122,7 @@ function TestResult({ test }: { test: WebhookTest }) {
           <p className="t12 fg2">
             What the address answered{test.status != null && `, with status ${test.status}`}:
           </p>
-          <pre className="webhook-answer mono" tabIndex={0} aria-label="Answer of the address">
+          <pre className="webhook-answer mono" tabIndex={0} aria-label="What was answered">
             {test.answer}
           </pre>
         </>
