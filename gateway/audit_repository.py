@@ -46,7 +46,8 @@ async def emails(session: AsyncSession, ids: Collection[str]) -> dict[str, str]:
 
 async def actions(session: AsyncSession) -> list[AuditAction]:
     """Return the actions that the log has entries of."""
-    return [AuditAction(name) for name in await session.scalars(select(AuditRow.action).distinct())]
+    query = select(col(AuditRow.action)).distinct()
+    return [AuditAction(name) for name in await session.scalars(query)]
 
 
 async def sweep(session: AsyncSession, action: AuditAction, *, before: datetime, kept: int) -> None:
