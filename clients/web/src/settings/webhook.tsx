@@ -1,4 +1,4 @@
-/** One webhook: its state, what can be done with it, its form and its log. */
+/** One webhook: its state, what can be done with it, its log and its form. */
 import { useState } from "react";
 import { setQuery } from "../address";
 import { problemText } from "../data/problems";
@@ -92,6 +92,8 @@ export function WebhookDetail({
         </p>
       )}
       {test && <TestResult test={test} />}
+      <h3 className="bold webhook-section">Log</h3>
+      <Deliveries webhook={webhook} />
       <h3 className="bold webhook-section">Address and events</h3>
       <WebhookForm
         webhook={webhook}
@@ -102,8 +104,6 @@ export function WebhookDetail({
           showToast("Saved.");
         }}
       />
-      <h3 className="bold webhook-section">Log</h3>
-      <Deliveries webhook={webhook} />
       {isDeleting && <DeleteDialog webhook={webhook} onClose={() => setIsDeleting(false)} />}
     </>
   );
