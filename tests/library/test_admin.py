@@ -150,12 +150,12 @@ async def test_webhooks_of_all_accounts_are_listed_without_their_addresses(
     catalogue: Catalogue,
 ) -> None:
     admin, users = catalogue.user(scopes=ADMIN), (catalogue.user(), catalogue.user())
-    made = [
+    created = [
         await user.post("/webhooks", {"url": f"https://hooks.example.org/{number}?key=secret"})
         for number, user in enumerate(users)
     ]
     rows = await listed(admin, "webhooks")
-    assert [row["id"] for row in rows] == [each["id"] for each in reversed(made)]
+    assert [row["id"] for row in rows] == [each["id"] for each in reversed(created)]
     assert {row["account"] for row in rows} == {user.owner for user in users}
     assert {(row["host"], row["state"]) for row in rows} == {("hooks.example.org", "unverified")}
     assert "secret" not in str(rows)
