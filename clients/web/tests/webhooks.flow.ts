@@ -18,11 +18,11 @@ interface Received {
 
 const { server, browser } = setUpFlow();
 const received: Received[] = [];
-let receiver: Server;
+let receiver: Server | null = null;
 let address = "";
 
 beforeAll(async () => {
-  receiver = createServer((request, response) => {
+  const started = createServer((request, response) => {
     const chunks: Buffer[] = [];
     request.on("data", (chunk: Buffer) => chunks.push(chunk));
     request.on("end", () => {
@@ -36,13 +36,14 @@ beforeAll(async () => {
       response.end(JSON.stringify(type === "webhook.challenged" ? data : {}));
     });
   });
-  await new Promise<void>((resolve) => receiver.listen(0, "127.0.0.1", resolve));
-  address = `http://127.0.0.1:${(receiver.address() as AddressInfo).port}/`;
+  receiver = started;
+  await new Promise<void>((resolve) => started.listen(0, "127.0.0.1", resolve));
+  address = `http://127.0.0.1:${(started.address() as AddressInfo).port}/`;
 });
 
 afterAll(() => {
-  receiver.closeAllConnections();
-  receiver.close();
+  receiver?.closeAllConnections();
+  receiver?.close();
 });
 
 async function post(path: string, body: unknown, token = ""): Promise<Record<string, unknown>> {
