@@ -44,7 +44,7 @@ def every_case(data: Path) -> list[Case]:
     if fluidsynth() is None:
         print("fluidsynth is not installed: generated songs are left out")
         return cases
-    generated = (chord_songs(16), modulations(12), forms(6), tempo_courses())
+    generated = (chord_songs(12), modulations(8), forms(4), tempo_courses())
     return [*cases, *(case for some in generated for case in few(some))]
 
 

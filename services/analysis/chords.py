@@ -130,7 +130,7 @@ def decode(
     learned: F64 | None = None,
     stay: F64 | None = None,
     weight: float = 1.0,
-    sharpness: float = 15.0,
+    sharpness: float = 20.0,
     none_at: float = 0.35,
 ) -> Chords:
     """Decode the likeliest chord sequence by the Viterbi algorithm, with posteriors.
