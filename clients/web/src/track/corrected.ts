@@ -104,9 +104,7 @@ export function retimed(
 
 const NOTE = "([A-Ga-g])\\s?([#♯b♭]?)";
 const KEY = new RegExp(`^${NOTE}\\s?(m|min|minor|M|maj|major|)$`);
-const CHORD = new RegExp(
-  `^${NOTE}(m(?!aj)|min|)\\s?(maj|hdim|dim|aug|sus|)([0-9]*)(?:/${NOTE})?$`,
-);
+const CHORD = new RegExp(`^${NOTE}(m(?!aj)|min|)\\s?(maj|hdim|dim|aug|sus|)([0-9]*)(?:/${NOTE})?$`);
 
 /** A key as the server stores it, such as `A:min` of `Am`; `null` if the text is none. */
 export function parseKey(text: string): string | null {
