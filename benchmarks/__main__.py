@@ -40,6 +40,7 @@ ORDER = (
     "map",
     "analysis",
     "rhythm",
+    "harmony",
     "separation",
     "presence",
     "invariance",
