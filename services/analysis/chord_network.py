@@ -196,7 +196,7 @@ class ChordNetwork:
                 self._kernel[frame, pitch, channel, 0]
                 * padded[frame : frame + count, pitch : pitch + width, channel]
             )
-        return np.maximum(0.0, total + self._kernel_bias)
+        return np.asarray(np.maximum(0.0, total + self._kernel_bias), np.float32)
 
 
 _GRU = ("kernel", "recurrent_kernel", "bias")
@@ -266,7 +266,7 @@ class _Norm:
         self._shift = beta - mean * self._scale
 
     def __call__(self, values: F32) -> F32:
-        return values * self._scale + self._shift
+        return np.asarray(values * self._scale + self._shift, np.float32)
 
 
 class _Recurrent:
