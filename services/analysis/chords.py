@@ -35,7 +35,7 @@ _DEGREES = ("1", "b2", "2", "b3", "3", "4", "b5", "5", "b6", "6", "b7", "7")
 """Harte's names of the intervals of 0 to 11 semitones."""
 _STAY = 0.5
 """Probability that a chord lasts another beat, or half a second without beats."""
-_STAY_WITHIN = 0.8
+_STAY_WITHIN = 0.95
 """Probability that a chord which lasts over a beat does not change half-way to the next."""
 
 
