@@ -138,9 +138,10 @@ lock: ## Resolve the dependencies into requirements/*.txt
 	done
 
 .PHONY: schemas
-schemas: setup ## Generate contracts/schemas, the synchronous client, and manifests of Kafka's topics and users
+schemas: setup ## Generate contracts/schemas, the synchronous client, manifests of Kafka's topics and users, and the Helm chart
 	$(BIN)/python -m embedded.schemas
 	$(BIN)/python -m deploy.k8s.generate
+	$(BIN)/python -m deploy.helm
 	$(BIN)/python clients/python/make_sync.py
 	@$(call with_node,schema)
 
@@ -154,6 +155,7 @@ lint: setup ## Check style, import rules, and that schemas are up to date
 	$(BIN)/lint-imports
 	$(BIN)/python -m embedded.schemas --check
 	$(BIN)/python -m deploy.k8s.generate --check
+	$(BIN)/python -m deploy.helm --check
 	$(BIN)/python clients/python/make_sync.py --check
 	@$(call with_node,lint)
 
