@@ -1,7 +1,7 @@
 """Turn the kustomize sources into the templates of the chart.
 
-Each component that an overlay may choose becomes a part that a value switches on; what overlays patch
-becomes a value. A change of the sources that this module does not expect raises `SourceError`.
+Each component that an overlay may choose becomes a part that a value switches on; what overlays
+patch becomes a value. A change of the sources that this module does not expect is a `SourceError`.
 """
 
 from collections.abc import Callable, Iterator

@@ -5,6 +5,7 @@ It knows what deploy/k8s uses: strategic merges by name, JSON patches, and the p
 
 from collections.abc import Iterator
 from copy import deepcopy
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +21,11 @@ PLACEHOLDER = "worker"
 
 def documents(path: Path) -> list[Document]:
     """Return the documents of a file."""
+    return deepcopy(_parsed(path))
+
+
+@cache
+def _parsed(path: Path) -> list[Document]:
     return list(yaml.safe_load_all(path.read_text(encoding="utf-8")))
 
 
