@@ -48,9 +48,9 @@ def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m deploy.helm", description=__doc__)
     parser.add_argument("--check", action="store_true", help="write nothing; status 1 if outdated")
     check = parser.parse_args().check
-    wanted = files()
+    generated = files()
     status = 0
-    for path, text in wanted.items():
+    for path, text in generated.items():
         if path.exists() and path.read_text(encoding="utf-8") == text:
             continue
         if check:
@@ -58,7 +58,7 @@ def main() -> int:
             status = 1
         else:
             path.write_text(text, encoding="utf-8")
-    for path in set((CHART / "templates").glob("*.yaml")) - set(wanted):
+    for path in set((CHART / "templates").glob("*.yaml")) - set(generated):
         if check:
             print(f"{path} is generated no longer: run `make schemas`", file=sys.stderr)
             status = 1

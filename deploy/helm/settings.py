@@ -8,7 +8,7 @@ from deploy.helm.options import Schema
 from embedded.inventory import SERVICES
 from kit.settings import KitSettings, ServiceSettings
 
-GIVEN = {
+RESERVED = {
     *("KIT_BUS_URL", "KIT_BUS_USER", "KIT_BUS_CA", "KIT_TRACES_URL"),
     *("GATEWAY_REPLICAS", "SEPARATION_DEVICE"),
 }
@@ -18,27 +18,27 @@ SIMPLE = ("type", "pattern", "enum", "minimum", "maximum", "exclusiveMinimum", "
 
 def shared_settings() -> Schema:
     """Return the schema of the settings that all services have."""
-    return _object(_properties(KitSettings, _given()))
+    return _object(_properties(KitSettings, _set_by_chart()))
 
 
 @cache
 def service_settings(word: str) -> Schema:
     """Return the schema of the settings of one service, with those that all have."""
     (kind,) = (each.settings for each in SERVICES if str(each.word) == word)
-    given = _given() | _given_to(word)
-    return _object(_properties(kind, given) | _properties(KitSettings, given))
+    taken = _set_by_chart() | _environment_of(word)
+    return _object(_properties(kind, taken) | _properties(KitSettings, taken))
 
 
 def _object(properties: Schema) -> Schema:
     return {"type": "object", "additionalProperties": False, "properties": properties}
 
 
-def _given() -> set[str]:
+def _set_by_chart() -> set[str]:
     config = sources.document(sources.BASE / "server" / "configmap.yaml")
-    return set(config["data"]) | GIVEN
+    return set(config["data"]) | RESERVED
 
 
-def _given_to(word: str) -> set[str]:
+def _environment_of(word: str) -> set[str]:
     return {
         entry["name"]
         for document in sources.service(word)
@@ -47,16 +47,16 @@ def _given_to(word: str) -> set[str]:
     }
 
 
-def _properties(kind: type[ServiceSettings], given: set[str]) -> Schema:
+def _properties(kind: type[ServiceSettings], taken: set[str]) -> Schema:
     prefix = str(kind.model_config.get("env_prefix", ""))
     content = kind.model_json_schema()
     definitions = content.get("$defs", {})
-    found = {
+    settings = {
         f"{prefix}{name}".upper(): _of_environment(field, definitions)
         for name, field in content["properties"].items()
         if not _is_secret(field, definitions)
     }
-    return {name: field for name, field in found.items() if name not in given}
+    return {name: field for name, field in settings.items() if name not in taken}
 
 
 def _is_secret(field: Any, definitions: Schema) -> bool:

@@ -44,20 +44,20 @@ def resources(folder: Path) -> list[Document]:
 def service(name: str) -> list[Document]:
     """Return all documents of a service, with its components applied."""
     folder = BASE / name
-    found = resources(folder)
+    rendered = resources(folder)
     for component in document(folder / "kustomization.yaml").get("components", ()):
         path = (folder / component).resolve()
-        found += resources(path) if "resources" in document(path / "kustomization.yaml") else []
+        rendered += resources(path) if "resources" in document(path / "kustomization.yaml") else []
         for patch in document(path / "kustomization.yaml")["patches"]:
-            for index, target in enumerate(found):
+            for index, target in enumerate(rendered):
                 if target["kind"] != patch["target"]["kind"]:
                     continue
                 if "path" in patch:
-                    found[index] = merge(target, document(path / patch["path"]))
+                    rendered[index] = merge(target, document(path / patch["path"]))
                 else:
                     apply(target, yaml.safe_load(patch["patch"]))
     # kustomize copies the deployment's name over the placeholders; the merges have taken over some.
-    return [_named(each, name) for each in found]
+    return [_named(each, name) for each in rendered]
 
 
 def patches(component: str, kind: str, name: str) -> Iterator[Any]:

@@ -97,7 +97,7 @@ class Template:
             document, Dumper=_NoAliases, sort_keys=False, width=WIDTH, allow_unicode=True
         )
         # What other programs expand is no template of Helm.
-        text = re.sub(r"\{\{|\}\}", lambda found: f'{{{{ "{found[0]}" }}}}', text)
+        text = re.sub(r"\{\{|\}\}", lambda match: f'{{{{ "{match[0]}" }}}}', text)
         lines = []
         for line in text.splitlines():
             if whole := re.fullmatch(r"( *)(?:- )?(mark-line-\d{4})(?:: null)?", line):

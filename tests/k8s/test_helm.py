@@ -34,7 +34,7 @@ VALUES = {
 Rendered = dict[tuple[str, str], Document]
 
 
-def given(overlay: str) -> list[str]:
+def values_of(overlay: str) -> list[str]:
     """Return Helm's options for the values of an overlay."""
     return [f"--values={CHART / name}" for name in VALUES[overlay]]
 
@@ -65,21 +65,21 @@ def without_what_only_helm_has(rendered: Rendered) -> Rendered:
 
 @pytest.mark.parametrize("overlay", VALUES)
 def test_the_chart_renders_what_the_overlay_renders(overlay: str) -> None:
-    wanted = by_name(kustomize.render(OVERLAYS / overlay))
+    expected = by_name(kustomize.render(OVERLAYS / overlay))
     # A release is installed into a namespace that exists.
-    del wanted["Namespace", NAMESPACE]
-    rendered = without_what_only_helm_has(by_name(render(*given(overlay))))
-    assert set(rendered) == set(wanted)
-    for name, document in wanted.items():
+    del expected["Namespace", NAMESPACE]
+    rendered = without_what_only_helm_has(by_name(render(*values_of(overlay))))
+    assert set(rendered) == set(expected)
+    for name, document in expected.items():
         assert rendered[name] == document, name
 
 
 @pytest.mark.parametrize("overlay", VALUES)
 def test_helm_finds_nothing_to_complain_about(overlay: str) -> None:
-    said = helm("lint", "--strict", str(CHART), *given(overlay))
-    assert "0 chart(s) failed" in said
-    assert "WARNING" not in said
-    assert "ERROR" not in said
+    output = helm("lint", "--strict", str(CHART), *values_of(overlay))
+    assert "0 chart(s) failed" in output
+    assert "WARNING" not in output
+    assert "ERROR" not in output
 
 
 @pytest.mark.parametrize(

@@ -30,8 +30,8 @@ def options(folder: Path, values: dict[str, Any], *names: str) -> list[str]:
     """Return the options that give Helm files of the chart and values of one's own."""
     path = folder / "values.yaml"
     path.write_text(yaml.safe_dump(values), encoding="utf-8")
-    given = [f"--values={CHART / name}" for name in names]
-    return [*given, f"--values={path}"]
+    files = [f"--values={CHART / name}" for name in names]
+    return [*files, f"--values={path}"]
 
 
 def render(*arguments: str) -> list[dict[str, Any]]:
