@@ -222,7 +222,7 @@ audit: setup ## Ask for known vulnerabilities of everything that is locked; depl
 	$(BIN)/python -m deploy.images audit
 
 .PHONY: test-k8s
-test-k8s: setup weights ## Apply deploy/k8s to a real API server and run some of its pods; needs Go, Java and Maven
+test-k8s: setup weights ## Apply deploy/k8s and its Helm chart to a real API server, and run some of its pods; needs Go, Java and Maven
 	@$(BIN)/python -m deploy.servers up
 	@status=0; umask 077; $(BIN)/python -m deploy.servers env > .services/env || status=$$?; \
 	if [ $$status = 0 ]; then set -a; source .services/env; set +a; \

@@ -45,6 +45,7 @@ ORDER = (
     "invariance",
     "transcribe",
     "full",
+    "capacity",
 )
 
 

@@ -2,8 +2,9 @@
 
 `python -m benchmarks.capacity` sends a song of four minutes through the pipeline `full` and an
 export on an embedded server with the light separator, and prints the tables of docs/operating.md;
-`--write` puts them there. Processor time hardly depends on what else the machine does, elapsed time
-does, so the tables hold the first only. Nothing is said of GPUs: none is measured.
+`--write` puts them there. The processor time of a job hardly depends on what else the machine does,
+elapsed time does, so the tables hold the first only. What gateway, library and waiting workers use
+is in the table of `benchmarks.full`. Nothing is said of GPUs: none is measured.
 """
 
 import argparse
@@ -40,8 +41,6 @@ class Measured:
     """Number of jobs by task."""
     processor: dict[str, float]
     """Processor seconds by task, starts of child processes included."""
-    server: float
-    """Processor seconds of gateway, library and the parents of the workers together."""
     original: int
     """Bytes of the upload, in FLAC."""
     results: int
@@ -75,12 +74,11 @@ def measure(seconds: float) -> Measured:
             peaks.stop()
             spent = peaks.seconds_by_name()
             grown = _database(place) - empty
-    children = {task.value: spent.pop(f"child {task.value}", 0.0) for task in TaskName}
+    children = {task.value: spent.get(f"child {task.value}", 0.0) for task in TaskName}
     return Measured(
         seconds,
         dict(jobs),
         children,
-        sum(spent.values()),
         usage.originals,
         usage.results,
         grown,
@@ -100,7 +98,7 @@ def tables(measured: Measured) -> Iterator[str]:
         "| hours of music an hour and core |"
     )
     yield "|---|---|---|---|---|"
-    whole = measured.server
+    whole = 0.0
     for task in TaskName:
         number, spent = measured.jobs.get(task.value, 0), measured.processor[task.value]
         whole += spent
@@ -109,10 +107,6 @@ def tables(measured: Measured) -> Iterator[str]:
                 f"| {task.value} | {number} | {spent:.1f} | {_rounded(3600 * number / spent)} "
                 f"| {_rounded(measured.seconds / spent)} |"
             )
-    yield (
-        f"| gateway, library, parents of workers | – | {measured.server:.1f} | – "
-        f"| {_rounded(measured.seconds / measured.server)} |"
-    )
     yield (
         f"| **all of it** | {sum(measured.jobs.values())} | {whole:.1f} | – "
         f"| {_rounded(measured.seconds / whole)} |"

@@ -1,9 +1,11 @@
 """The chart follows the kustomize sources, and its schema refuses values that are wrong."""
 
 import json
+import re
 from collections.abc import Mapping
 from copy import deepcopy
 from pathlib import Path
+from textwrap import dedent
 from typing import Any
 
 import jsonschema
@@ -13,7 +15,7 @@ import yaml
 from deploy.helm.__main__ import CHART, files
 from deploy.helm.sources import apply, merge
 from deploy.helm.template import SourceError, Template, substitute
-from tests.architecture.sources import known_settings, services, workers
+from tests.architecture.sources import ROOT, known_settings, services, workers
 
 Document = dict[str, Any]
 
@@ -58,6 +60,12 @@ def test_the_chart_is_the_one_that_the_sources_give(generated: Mapping[Path, str
 def test_the_values_that_ship_are_valid(schema: Document, name: str) -> None:
     jsonschema.Draft7Validator.check_schema(schema)
     jsonschema.validate(chosen({}, name), schema)
+
+
+def test_the_values_of_the_page_are_valid(schema: Document) -> None:
+    page = (ROOT / "docs" / "kubernetes.md").read_text(encoding="utf-8")
+    (example,) = re.findall(r"```yaml\n(.*?)```", page, re.DOTALL)
+    jsonschema.validate(chosen(yaml.safe_load(dedent(example))), schema)
 
 
 @pytest.mark.parametrize(
