@@ -46,6 +46,7 @@ ORDER = (
     "invariance",
     "transcribe",
     "full",
+    "capacity",
 )
 
 
