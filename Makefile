@@ -237,9 +237,9 @@ test-kills: setup weights ## Kill the server repeatedly while it works: KILLS ti
 	  $(BIN)/python -m pytest -s tests/system/test_kills.py $(ARGS)
 
 .PHONY: test-schedules
-test-schedules: setup ## Run the job table through SCHEDULES random schedules on SQLite, and some on Postgres
+test-schedules: setup ## Run the job table, and faulty copies of it, through SCHEDULES random schedules on SQLite, and some on Postgres
 	CRATEDIG_TEST_SCHEDULES=$(SCHEDULES) \
-	  $(BIN)/python -m pytest -n 2 tests/library/test_job_model.py $(ARGS)
+	  $(BIN)/python -m pytest -n 2 tests/library/test_job_model.py tests/library/test_mutants.py $(ARGS)
 
 .PHONY: test-failpoints
 test-failpoints: setup ## Stop the server, or make its ports fail, at every point of a job's life (EVERY=2: at half of them)

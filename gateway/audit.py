@@ -130,7 +130,9 @@ class AuditLog:
     async def sweep(self) -> None:
         """Delete entries that are too old, and of each action those beyond its number."""
         before = self._clock.now() - timedelta(days=self._settings.audit_days)
-        for action in AuditAction:
+        async with self._database.session() as session:
+            actions = await audit_repository.actions(session)
+        for action in actions:
             async with self._database.transaction() as session:
                 await audit_repository.sweep(
                     session, action, before=before, kept=self._settings.audit_entries

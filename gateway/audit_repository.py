@@ -44,6 +44,12 @@ async def emails(session: AsyncSession, ids: Collection[str]) -> dict[str, str]:
     return dict((await session.execute(query)).all())
 
 
+async def actions(session: AsyncSession) -> list[AuditAction]:
+    """Return the actions that the log has entries of."""
+    query = select(col(AuditRow.action)).distinct()
+    return [AuditAction(name) for name in await session.scalars(query)]
+
+
 async def sweep(session: AsyncSession, action: AuditAction, *, before: datetime, kept: int) -> None:
     """Delete an action's entries that are older than `before`, and those beyond the newest `kept`.
 

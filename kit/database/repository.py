@@ -9,6 +9,8 @@ from sqlalchemy import ColumnElement, Select, String, bindparam, delete, select,
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlmodel import SQLModel
 
+from kit.database.plans import unindexed
+
 Row = TypeVar("Row", bound=SQLModel)
 
 Shown = Callable[[Any, Any], ColumnElement[bool]]
@@ -40,6 +42,13 @@ class OwnedRows(Generic[Row]):
     def select(self) -> Select[Row]:
         """Return a query of the owner's visible rows, which can be filtered further."""
         return _all(self._table, self._shown).params(owner=self.owner)
+
+    def select_few(self) -> Select[Row]:
+        """Return the query of `select` for a further filter of which few rows are left.
+
+        An index of that filter's column serves it, and none of the owner; see `unindexed`.
+        """
+        return _few(self._table, self._shown).params(owner=self.owner)
 
     async def get(self, id_: str, *, for_update: bool = False) -> Row | None:
         """Return one row or `None`; `for_update` locks it until the transaction ends."""
@@ -85,8 +94,17 @@ class OwnedRows(Generic[Row]):
 
 @cache
 def _all(table: Any, shown: Shown | None) -> Select[Any]:
+    return _of_owner(table, table.owner, shown)
+
+
+@cache
+def _few(table: Any, shown: Shown | None) -> Select[Any]:
+    return _of_owner(table, unindexed(table.owner), shown)
+
+
+def _of_owner(table: Any, column: ColumnElement[str], shown: Shown | None) -> Select[Any]:
     owner = bindparam("owner", type_=String)
-    query = select(table).where(table.owner == owner)
+    query = select(table).where(column == owner)
     return query if shown is None else query.where(shown(table, owner))
 
 

@@ -7,13 +7,12 @@ from fastapi import APIRouter, FastAPI
 from fastapi.routing import APIRoute
 from starlette.types import ASGIApp
 
-from contracts.problems import Problem
-from kit.http.errors import MEDIA_TYPE, ServerErrorMiddleware, install_handlers
+from kit.http.errors import PROBLEM_CONTENT, ServerErrorMiddleware, install_handlers
 from kit.http.request_guard import RequestGuard
 from kit.http.routes import GuardedRoute
 
 REFUSALS: dict[int | str, dict[str, object]] = {
-    status: {"model": Problem, "description": text, "content": {MEDIA_TYPE: {}}}
+    status: {"description": text, "content": PROBLEM_CONTENT}
     for status, text in {
         401: "Authentication required.",
         403: "Forbidden: the token lacks the required scope.",

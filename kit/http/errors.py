@@ -36,6 +36,9 @@ _BY_STATUS = {
 }
 NOT_FOUND = "Not found: nothing with this address or id belongs to this account."
 MEDIA_TYPE = "application/problem+json"
+PROBLEM_CONTENT = {MEDIA_TYPE: {"schema": {"$ref": "#/components/schemas/Problem"}}}
+"""The content of a refusal, for OpenAPI. The gateway's document has the schema; a model in its
+place would be compiled again for each status of each operation, at every start."""
 
 
 class ProblemError(Exception):

@@ -16,8 +16,8 @@ from pydantic import BaseModel
 from starlette.requests import Request
 from starlette.responses import Response
 
-from contracts.problems import Problem, ProblemCode
-from kit.http.errors import MEDIA_TYPE, ProblemError
+from contracts.problems import ProblemCode
+from kit.http.errors import PROBLEM_CONTENT, ProblemError
 
 MAX_TAGGED = 1 << 18
 """A longer body gets no tag: to hash it would hold up the event loop."""
@@ -26,9 +26,8 @@ READABLE: dict[int | str, dict[str, Any]] = {
 }
 WRITABLE: dict[int | str, dict[str, Any]] = {
     412: {
-        "model": Problem,
         "description": "The resource has another `ETag` than the one in `If-Match`.",
-        "content": {MEDIA_TYPE: {}},
+        "content": PROBLEM_CONTENT,
     }
 }
 

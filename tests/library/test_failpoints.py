@@ -26,7 +26,7 @@ LIVES = {
     "is cancelled": ("cancel",),
 }
 MAX_POINTS = 2_000
-EVERY = int(os.environ.get("CRATEDIG_TEST_FAILPOINTS", "4"))
+EVERY = int(os.environ.get("CRATEDIG_TEST_FAILPOINTS", "10"))
 """Each so-manyeth point is tried on SQLite; `make test-failpoints` tries all."""
 ON_POSTGRES = 11
 PAIRS = 100 // EVERY

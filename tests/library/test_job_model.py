@@ -14,7 +14,7 @@ from hypothesis.stateful import run_state_machine_as_test
 from tests.library.job_state_machine import machine_of
 from tests.library.store_harness import Store, StoreHarness
 
-SCHEDULES = int(os.environ.get("CRATEDIG_TEST_SCHEDULES", "200"))
+SCHEDULES = int(os.environ.get("CRATEDIG_TEST_SCHEDULES", "80"))
 """How many schedules of 50 steps are tried on SQLite."""
 ON_POSTGRES = max(40, SCHEDULES * 3 // 20)
 SEED = int(os.environ.get("CRATEDIG_TEST_SEED", "20"))

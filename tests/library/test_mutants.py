@@ -27,6 +27,7 @@ SEARCH = settings(
 )
 
 
+@pytest.mark.slow
 @pytest.mark.timeout(180)
 @pytest.mark.parametrize("mutant", STORE, ids=lambda mutant: mutant.name)
 def test_a_fault_in_the_job_table_is_found(

@@ -13,9 +13,9 @@ from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager, contextmanager
 from pathlib import Path
 
+import asyncpg
 import pytest
-from sqlalchemy import text
-from sqlalchemy.ext.asyncio import create_async_engine
+from sqlalchemy import make_url
 
 from deploy.servers.postgres import Postgres
 from kit.clock import new_id
@@ -95,12 +95,15 @@ async def temporary_database(server: str, *, template: str = "template1") -> Asy
 
 async def create_database(server: str, name: str, *, template: str = "template1") -> str:
     """Make a copy of a database, by default an empty one; return its URL."""
-    await _command(server, f'CREATE DATABASE "{name}" TEMPLATE "{template}"')
+    # Copying files is three times as fast as writing them to the log, which nobody reads here.
+    await _command(server, f'CREATE DATABASE "{name}" TEMPLATE "{template}" STRATEGY FILE_COPY')
     return f"{server.rstrip('/')}/{name}"
 
 
 async def _command(server: str, statement: str) -> None:
-    engine = create_async_engine(f"{server.rstrip('/')}/postgres", isolation_level="AUTOCOMMIT")
-    async with engine.connect() as connection:
-        await connection.execute(text(statement))
-    await engine.dispose()
+    address = make_url(server).set(drivername="postgresql", database="postgres")
+    connection = await asyncpg.connect(address.render_as_string(hide_password=False))
+    try:
+        await connection.execute(statement)
+    finally:
+        await connection.close()

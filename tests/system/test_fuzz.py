@@ -20,7 +20,7 @@ from cratedig import Client
 from tests.support.running_server import ROOT, RunningServer
 from tests.support.sounds import write_tone
 
-CASES = int(os.environ.get("CRATEDIG_TEST_CASES", "600"))
+CASES = int(os.environ.get("CRATEDIG_TEST_CASES", "300"))
 SEED = int(os.environ.get("CRATEDIG_TEST_SEED", "20"))
 SCHEMA = schemathesis.openapi.from_dict(
     json.loads((ROOT / "contracts" / "schemas" / "openapi.json").read_text("utf-8"))

@@ -13,7 +13,7 @@ from tests.system.bulk_uploads import send_all
 
 DATA = Path(os.environ.get("CRATEDIG_TEST_DATA", "../shared/data"))
 ODD = DATA / "odd_files" / "shared"
-MUTANTS = int(os.environ.get("CRATEDIG_TEST_MUTANTS", "60"))
+MUTANTS = int(os.environ.get("CRATEDIG_TEST_MUTANTS", "30"))
 SEED = int(os.environ.get("CRATEDIG_TEST_SEED", "20"))
 
 pytestmark = [pytest.mark.xdist_group("system"), pytest.mark.timeout(300 + MUTANTS)]

@@ -211,7 +211,7 @@ async def require_items(
 async def hold_items(collections: Collections, ids: Sequence[str]) -> list[ItemRow]:
     """Return those items that the caller may change, held in the order of their ids."""
     query = (
-        collections.catalogue.items.select()
+        collections.catalogue.items.select_few()
         .where(col(ItemRow.id).in_(ids))
         .order_by(col(ItemRow.id))
         .with_for_update(key_share=True)

@@ -12,6 +12,7 @@ from contracts.collections import CollectionKind, CollectionRole, ShareRole
 from contracts.identity import Principal
 from contracts.ids import CollectionId, OwnerId
 from kit.database.engine import database_of
+from kit.database.plans import unindexed
 from kit.http.errors import not_found
 from services.library.access import Action, may
 from services.library.catalogue.repository import Repository, being_deleted
@@ -126,7 +127,7 @@ class Collections(OwnerRepository):
         """
         own = select(col(ItemRow.id), col(ItemRow.owner), literal(ShareRole.VIEWER.value)).where(
             col(ItemRow.id).in_(items),
-            col(ItemRow.owner) == self.owner,
+            unindexed(col(ItemRow.owner)) == self.owner,
             col(ItemRow.id).not_in(being_deleted(self.owner)),
         )
         rows = [*(await self.session.execute(own)).all()]

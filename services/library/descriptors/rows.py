@@ -11,6 +11,7 @@ from sqlmodel import col
 
 from kit.arrays import F32
 from kit.database.engine import Database
+from kit.database.plans import unindexed
 from kit.vectors.base import Space
 from services.library.catalogue.repository import being_deleted
 from services.library.catalogue.tables import ItemRow
@@ -96,7 +97,7 @@ async def _read(session: AsyncSession, owner: str, ids: list[int]) -> list[Any]:
         .join(ItemRow, col(ItemRow.id) == col(_document.item))
         .where(
             col(_document.id).in_(ids),
-            col(_document.owner) == owner,
+            unindexed(col(_document.owner)) == owner,
             ~col(_document.removed),
             col(ItemRow.id).not_in(being_deleted(owner)),
         )

@@ -311,7 +311,7 @@ async def _artifacts(
     repository: Repository, item: ItemRow, request: JobCreate
 ) -> Sequence[InputRef]:
     ids = tuple(dict.fromkeys(request.inputs))
-    query = repository.artifacts.select().where(col(ArtifactRow.id).in_(ids))
+    query = repository.artifacts.select_few().where(col(ArtifactRow.id).in_(ids))
     rows = {row.id: row for row in await repository.session.scalars(query)}
     if len(rows) < len(ids):
         raise not_found()

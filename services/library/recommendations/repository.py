@@ -12,6 +12,7 @@ from contracts.collections import CollectionKind, ShareRole
 from contracts.jobs import JobState
 from contracts.recommendations import ReasonKind
 from kit.database.engine import database_of
+from kit.database.plans import unindexed
 from kit.http.pagination import PageQuery
 from kit.vectors.ids import Ids, pack
 from services.library.catalogue.repository import being_deleted, read_ids
@@ -95,7 +96,9 @@ async def documents_among(
     """Return the search documents of some of an owner's items, by item."""
     document = SearchDocumentRow
     query = select(col(document.item), col(document.id)).where(
-        col(document.item).in_(items), col(document.owner) == owner, ~col(document.removed)
+        col(document.item).in_(items),
+        unindexed(col(document.owner)) == owner,
+        ~col(document.removed),
     )
     return {item: id_ or 0 for item, id_ in (await session.execute(query)).all()}
 
@@ -110,7 +113,7 @@ async def names_of(
     collection
         A collection that the owner may edit: items of others in it are named too.
     """
-    visible = col(ItemRow.owner) == owner
+    visible = unindexed(col(ItemRow.owner)) == owner
     if collection is not None:
         held = select(col(_MEMBER.item)).where(col(_MEMBER.collection) == collection)
         visible |= col(ItemRow.id).in_(held)

@@ -133,7 +133,7 @@ def item_routes(server: Context) -> APIRouter:
         async with server.database.session() as session:
             repository = Repository(session, principal)
             await repository.item(item, Action.READ)
-            query = repository.artifacts.select().where(ArtifactRow.item == item)  # type: ignore[arg-type]
+            query = repository.artifacts.select_few().where(ArtifactRow.item == item)  # type: ignore[arg-type]
             rows, following = await page(repository.artifacts, query, paging)
         return Page(items=tuple(map(artifact_to_api, rows)), next=following)
 

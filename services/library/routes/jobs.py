@@ -92,7 +92,8 @@ def job_routes(server: Context) -> APIRouter:
         """List jobs, newest first."""
         async with server.database.session() as session:
             jobs = _jobs(session, principal)
-            query = jobs.jobs.select()
+            is_few = run is not None or (subject is not None and subject.item is not None)
+            query = jobs.jobs.select_few() if is_few else jobs.jobs.select()
             if subject is not None:
                 # The foreign key of an item has an index of its own.
                 of_item = col(JobRow.item) == subject.item

@@ -73,7 +73,7 @@ def multitrack_routes(server: Context) -> APIRouter:
             )
             song = await repository.item(id_, Action.WRITE)
             jobs = JobRepository(session, principal, shown=item_is_kept)
-            query = jobs.jobs.select().where(
+            query = jobs.jobs.select_few().where(
                 col(JobRow.item) == song.id, col(JobRow.task) == UPLOAD_TASK
             )
             job = (await session.scalars(query.order_by(col(JobRow.created)).limit(1))).one()

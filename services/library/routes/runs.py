@@ -73,7 +73,7 @@ def run_routes(server: Context) -> APIRouter:
             repository = PipelineRepository(session, principal)
             query = repository.runs.select()
             if item is not None:
-                query = query.where(col(RunRow.item) == item)
+                query = repository.runs.select_few().where(col(RunRow.item) == item)
             if state is not None:
                 query = query.where(col(RunRow.state) == state)
             rows, following = await page(repository.runs, query, paging)

@@ -123,7 +123,7 @@ def sharing_routes(server: Context) -> APIRouter:
         async with server.database.session() as session:
             row = await Collections(session, principal).item(collection, item)
             rows = OwnedRows(session, ArtifactRow, row.owner)
-            query = rows.select().where(col(ArtifactRow.item) == row.id)
+            query = rows.select_few().where(col(ArtifactRow.item) == row.id)
             listed, following = await page(rows, query, paging)
         return Page(items=tuple(map(artifact_to_api, listed)), next=following)
 

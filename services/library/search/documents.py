@@ -16,6 +16,7 @@ from contracts.keys import read_camelot
 from contracts.search import ClassSource
 from kit.database.engine import Database, database_of
 from kit.database.notifications import notify_on_commit
+from kit.database.plans import unindexed
 from kit.database.upsert import insert_into
 from services.library.catalogue.artifacts import SEARCHED
 from services.library.catalogue.rights import LICENCE, Ancestor, lineages, nearest
@@ -59,7 +60,9 @@ async def index_items(session: AsyncSession, owner: str, items: Sequence[str]) -
 
 async def _index(session: AsyncSession, owner: str, ids_of_items: Sequence[str]) -> None:
     revision = await next_revision(session, owner)
-    query = select(ItemRow).where(col(ItemRow.owner) == owner, col(ItemRow.id).in_(ids_of_items))
+    query = select(ItemRow).where(
+        unindexed(col(ItemRow.owner)) == owner, col(ItemRow.id).in_(ids_of_items)
+    )
     items = list(await session.scalars(query.execution_options(populate_existing=True)))
     if not items:
         return
@@ -104,7 +107,10 @@ async def remove_items(session: AsyncSession, owner: str, items: Collection[str]
     now = await database_of(session).time(session)
     removed = (
         update(SearchDocumentRow)
-        .where(col(SearchDocumentRow.owner) == owner, col(SearchDocumentRow.item).in_(items))
+        .where(
+            unindexed(col(SearchDocumentRow.owner)) == owner,
+            col(SearchDocumentRow.item).in_(items),
+        )
         .values(removed=True, revision=revision, updated=now)
         .returning(col(SearchDocumentRow.id))
         .execution_options(synchronize_session=False)

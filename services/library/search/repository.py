@@ -8,6 +8,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from sqlmodel import col
 
 from kit.database.engine import database_of
+from kit.database.plans import unindexed
 from services.library.catalogue.repository import being_deleted
 from services.library.catalogue.tables import DeletionRow, ItemRow
 from services.library.collections.tables import CollectionItemRow, CollectionRow
@@ -107,21 +108,18 @@ async def documents_of(session: AsyncSession, owner: str, ids: DocumentIds) -> l
     Documents of items that were removed meanwhile are left out.
     """
     listed = ids.tolist()
-    # Rows are looked up by their keys alone, and the owner is compared here: without statistics
-    # SQLite would rather read all rows of the owner.
     query = select(SearchDocumentRow).where(
-        col(SearchDocumentRow.id).in_(listed), ~col(SearchDocumentRow.removed)
+        unindexed(col(SearchDocumentRow.owner)) == owner,
+        col(SearchDocumentRow.id).in_(listed),
+        ~col(SearchDocumentRow.removed),
     )
-    documents = {
-        document.id: document
-        for document in await session.scalars(query)
-        if document.owner == owner
-    }
+    documents = {document.id: document for document in await session.scalars(query)}
     of_items = select(ItemRow).where(
+        unindexed(col(ItemRow.owner)) == owner,
         col(ItemRow.id).in_([document.item for document in documents.values()]),
         col(ItemRow.id).not_in(being_deleted(owner)),
     )
-    items = {item.id: item for item in await session.scalars(of_items) if item.owner == owner}
+    items = {item.id: item for item in await session.scalars(of_items)}
     tags = await _tags_of(session, listed)
     return [
         (documents[id_], items[documents[id_].item], tags.get(id_, []))
@@ -136,7 +134,9 @@ async def documents_of_items(
     """Return the documents of an owner's items."""
     document = SearchDocumentRow
     query = select(document).where(
-        col(document.item).in_(items), col(document.owner) == owner, ~col(document.removed)
+        col(document.item).in_(items),
+        unindexed(col(document.owner)) == owner,
+        ~col(document.removed),
     )
     return list(await session.scalars(query))
 

@@ -9,6 +9,7 @@ from sqlmodel import col
 
 from contracts.search import ClassSource
 from contracts.tagging import SampleTags, SoundFacts, Tag
+from kit.database.plans import unindexed
 from services.library.catalogue.events import emit_items_described
 from services.library.catalogue.tables import ItemRow
 from services.library.metadata import METADATA
@@ -90,7 +91,7 @@ async def _index_missing(session: AsyncSession, owner: str, items: Sequence[str]
     """Write the documents of items that have none yet, as after an upgrade."""
     known = select(col(SearchDocumentRow.id)).where(col(SearchDocumentRow.item) == col(ItemRow.id))
     query = select(col(ItemRow.id)).where(
-        col(ItemRow.id).in_(items), col(ItemRow.owner) == owner, ~known.exists()
+        col(ItemRow.id).in_(items), unindexed(col(ItemRow.owner)) == owner, ~known.exists()
     )
     await index_items(session, owner, list(await session.scalars(query.order_by(col(ItemRow.id)))))
 

@@ -6,6 +6,7 @@ The vectors themselves are in the tables of `kit.vectors`.
 from sqlalchemy import ColumnElement, Index, LargeBinary, false, text, true
 from sqlmodel import Field, col
 
+from kit.database.plans import unindexed
 from services.library.metadata import Table
 
 
@@ -57,9 +58,5 @@ class SoundRow(Table, table=True):
 
 
 def sound_of(owner: str) -> ColumnElement[bool]:
-    """Return the condition that a sound is an owner's, for rows that are looked up by their items.
-
-    It is an expression, which no index serves: SQLite keeps no statistics, and would read all
-    sounds of the owner by an index rather than the named ones by their key.
-    """
-    return col(SoundRow.owner).concat("") == owner
+    """Return the condition that a sound is an owner's, where sounds are looked up by items."""
+    return unindexed(col(SoundRow.owner)) == owner

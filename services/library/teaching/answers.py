@@ -134,7 +134,7 @@ async def take_tagged(tags: TaughtTagRepository, row: TaughtTagRow, *, limit: in
 async def hold_items(tags: TaughtTagRepository, ids: Collection[str]) -> dict[str, ItemRow]:
     """Return those items that the caller may change, held in the order of their ids."""
     query = (
-        tags.catalogue.items.select()
+        tags.catalogue.items.select_few()
         .where(col(ItemRow.id).in_(ids))
         .order_by(col(ItemRow.id))
         .with_for_update(key_share=True)

@@ -17,6 +17,7 @@ from sqlmodel import col
 from contracts.teaching import TagAnswer
 from kit.arrays import F32, F64
 from kit.database.engine import Database
+from kit.database.plans import unindexed
 from kit.http.cursors import invalid_cursor
 from kit.http.list_cursor import ListQuery, decode_list_cursor, encode_list_cursor
 from kit.vectors.ids import Ids, Rows, pack, unpack
@@ -241,7 +242,9 @@ async def _decided_among(
     )
     by_key = {row.key: row.id for row in tags}
     has_tag = select(col(tagged.key), col(tagged.item)).where(
-        col(tagged.item).in_(items), col(tagged.owner) == owner, col(tagged.key).in_(by_key)
+        col(tagged.item).in_(items),
+        unindexed(col(tagged.owner)) == owner,
+        col(tagged.key).in_(by_key),
     )
     excluded = {(tag, item) for tag, item in (await session.execute(answered)).all()}
     return excluded | {(by_key[key], item) for key, item in (await session.execute(has_tag)).all()}
