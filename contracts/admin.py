@@ -8,9 +8,10 @@ from pydantic import Field, StringConstraints, model_validator
 
 from contracts.base import Message, StrictModel
 from contracts.identity import Account
-from contracts.ids import JobId, OwnerId, UserId, WorkerId
+from contracts.ids import JobId, OwnerId, UserId, WebhookId, WorkerId
 from contracts.jobs import Priority, Reason, TaskName, WaitReason
 from contracts.music import Seconds
+from contracts.webhooks import WebhookState
 from contracts.weights import ModelWeights
 
 Bytes = Annotated[int, Field(ge=0)]
@@ -19,6 +20,8 @@ MAX_QUOTA = 1 << 50
 
 MAX_JOBS = 200
 """Jobs that one list for administrators holds."""
+MAX_WEBHOOKS = 500
+"""Webhooks that one list for administrators holds."""
 
 DeadLetterId = Annotated[str, StringConstraints(max_length=40)]
 """Partition and offset of a dead letter on its topic."""
@@ -105,6 +108,21 @@ class AdminJob(Message):
     finished: datetime | None = None
     reason: Reason | None = None
     """Why it failed."""
+
+
+class AdminWebhook(Message):
+    """A webhook of any account, without its address, which may contain a secret of its owner."""
+
+    id: WebhookId
+    account: OwnerId
+    host: str
+    """Host of its address."""
+    state: WebhookState
+    reason: str | None = None
+    """Why it is disabled."""
+    failing_since: datetime | None = None
+    """When the first of the attempts failed that all failed since the last success."""
+    created: datetime
 
 
 class DeadLetter(Message):

@@ -2,7 +2,7 @@
 
 from datetime import datetime
 from enum import StrEnum
-from typing import Annotated, Self
+from typing import Annotated, Literal, Self
 
 from pydantic import AfterValidator, AwareDatetime, Field, StringConstraints, model_validator
 
@@ -49,7 +49,8 @@ class WebhookState(StrEnum):
     """Its address has not passed a test since it was set; nothing is sent to it."""
     ACTIVE = "active"
     DISABLED = "disabled"
-    """Its address failed for too long, or does not want events; a test that passes ends this."""
+    """Its owner disabled it, or its address failed for too long or does not want events; a test
+    that passes ends this."""
 
 
 class DeliveryState(StrEnum):
@@ -105,6 +106,8 @@ class WebhookEdit(StrictModel):
     url: WebhookUrl | None = None
     event_types: EventTypes | None = None
     description: Description | None = None
+    state: Literal[WebhookState.DISABLED] | None = None
+    """`disabled` ends sending until the webhook passes a test; no other state can be set."""
 
 
 class WebhookChallenge(Message):

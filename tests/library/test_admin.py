@@ -146,6 +146,21 @@ async def test_jobs_of_all_accounts_are_listed_by_state(catalogue: Catalogue) ->
     assert refused.status_code == 422
 
 
+async def test_webhooks_of_all_accounts_are_listed_without_their_addresses(
+    catalogue: Catalogue,
+) -> None:
+    admin, users = catalogue.user(scopes=ADMIN), (catalogue.user(), catalogue.user())
+    created = [
+        await user.post("/webhooks", {"url": f"https://hooks.example.org/{number}?key=secret"})
+        for number, user in enumerate(users)
+    ]
+    rows = await listed(admin, "webhooks")
+    assert [row["id"] for row in rows] == [each["id"] for each in reversed(created)]
+    assert {row["account"] for row in rows} == {user.owner for user in users}
+    assert {(row["host"], row["state"]) for row in rows} == {("hooks.example.org", "unverified")}
+    assert "secret" not in str(rows)
+
+
 async def test_a_dead_letter_goes_back_to_its_topic(catalogue: Catalogue) -> None:
     admin, bus = catalogue.user(scopes=ADMIN), catalogue.server.bus
     await bus.ensure([DEAD_LETTERS, JOBS_EVENTS])

@@ -88,6 +88,7 @@ CASES: dict[str, Case] = {
     "admin.queues": lambda c, w: c.admin.queues(),
     "admin.replay_dead_letter": lambda c, w: c.admin.replay_dead_letter("0-999999"),
     "admin.storage": lambda c, w: c.admin.storage(),
+    "admin.webhooks": lambda c, w: c.admin.webhooks(),
     "admin.workers": lambda c, w: c.admin.workers(),
     "imports.pack": lambda c, w: c.imports.pack(w.pack()),
     "imports.create": lambda c, w: c.imports.create("http", "https://127.0.0.1/a.wav"),

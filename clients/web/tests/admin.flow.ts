@@ -10,6 +10,7 @@ const SECTIONS = [
   ["dead-letters", "Dead letters", "No event was given up."],
   ["storage", "Storage", "Free on the disk"],
   ["models", "Models", "Licence"],
+  ["webhooks", "Webhooks", "No account has a webhook."],
   ["accounts", "Accounts", "guest@example.org"],
   ["audit", "Audit log", "Account made"],
 ] as const;

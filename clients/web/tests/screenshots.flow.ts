@@ -18,6 +18,7 @@ const PLACES = [
   "activity",
   "settings/account",
   "settings/keys",
+  "settings/webhooks",
   "settings/shortcuts",
 ] as const;
 const WIDTHS = [

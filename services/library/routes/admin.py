@@ -5,6 +5,7 @@ from fastapi import APIRouter
 from contracts.admin import (
     AdminJob,
     AdminJobState,
+    AdminWebhook,
     DeadLetter,
     DeadLetterId,
     Model,
@@ -20,6 +21,7 @@ from services.library.administration.dead_letters import list_dead_letters, repl
 from services.library.administration.jobs import list_jobs
 from services.library.administration.queues import list_queues
 from services.library.administration.storage import storage_report
+from services.library.administration.webhooks import list_webhooks
 from services.library.administration.workers import list_models, list_workers
 from services.library.routes.context import REFUSED, Admin, Context
 
@@ -81,5 +83,14 @@ def admin_routes(server: Context) -> APIRouter:
         """
         async with server.database.session() as session:
             return Page(items=await list_models(session))
+
+    @router.get("/webhooks")
+    async def webhooks(principal: Admin) -> Page[AdminWebhook]:
+        """List the webhooks of all accounts, at most 500: those that fail first, then the newest.
+
+        Addresses may contain secrets of their owners, so only their hosts are listed.
+        """
+        async with server.database.session() as session:
+            return Page(items=await list_webhooks(session))
 
     return router

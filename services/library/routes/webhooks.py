@@ -39,7 +39,10 @@ _CREATE = {
     "Finished jobs": {"value": {"url": _URL, "event_types": ["job.failed", "job.succeeded"]}},
     "Everything": {"value": {"url": _URL}},
 }
-_EDIT = {"Failed jobs": {"value": {"event_types": ["job.failed"]}}}
+_EDIT = {
+    "Failed jobs": {"value": {"event_types": ["job.failed"]}},
+    "Disable": {"value": {"state": "disabled"}},
+}
 _REPLAY = {
     "An event": {"value": {"events": ["0197f3a2-5b1c-7d2e-8f30-1a2b3c4d5e6f"]}},
     "Since a time": {"value": {"since": "2026-11-30T12:00:00Z"}},
@@ -102,9 +105,10 @@ def webhook_routes(server: Context) -> APIRouter:
         request: Annotated[WebhookEdit, Body(openapi_examples=_EDIT)],
         precondition: IfMatch,
     ) -> Webhook:
-        """Change address, types or description; absent fields stay as they are.
+        """Change address, types or description, or disable it; absent fields stay as they are.
 
-        A changed address gets nothing before it has passed a test.
+        A changed address, and a webhook that was disabled, gets nothing before it has passed a
+        test.
         """
         if request.url is not None:
             server.webhooks.client.check(request.url)

@@ -33,6 +33,7 @@ from services.library.webhooks.tables import WebhookDeliveryRow, WebhookRow
 
 ROTATION = timedelta(hours=24)
 """How long the secret before the last one signs too."""
+_DISABLED_BY_OWNER = "It was disabled by its owner. Test it to make it active again."
 _CHUNK = 200
 """Events whose deliveries one statement resets."""
 
@@ -82,6 +83,8 @@ async def edit_webhook(repository: Webhooks, row: WebhookRow, edit: WebhookEdit)
         row.event_types = list(edit.event_types)
     if edit.description is not None:
         row.description = edit.description
+    if edit.state is not None:
+        row.state, row.reason = edit.state.value, _DISABLED_BY_OWNER
     row.updated = await database_of(repository.session).time(repository.session)
     await repository.session.flush()
 

@@ -344,6 +344,26 @@ async def test_a_changed_address_is_tested_again(catalogue: Catalogue, target: R
         assert not (await session.scalars(select(WebhookRow))).all()
 
 
+async def test_its_owner_disables_it_and_a_test_makes_it_active(
+    catalogue: Catalogue, target: Receiver
+) -> None:
+    user = catalogue.user()
+    webhook = await active(user, target)
+    path = f"/webhooks/{webhook['id']}"
+    disabled = (await user.http.patch(f"/v1{path}", json={"state": "disabled"})).json()
+    assert (disabled["state"], disabled["url"]) == ("disabled", webhook["url"])
+    assert "disabled by its owner" in disabled["reason"]
+    await user.post("/collections", {"name": "one"})
+    assert await send(catalogue) == 0
+    refused = await user.http.patch(f"/v1{path}", json={"state": "active"})
+    assert refused.status_code == 422
+    await set_webhook(catalogue, webhook, tested=None)
+    tested = await user.post(f"{path}/test")
+    assert (tested["webhook"]["state"], tested["webhook"]["reason"]) == ("active", None)
+    await user.post("/collections", {"name": "two"})
+    assert await send(catalogue) == 1
+
+
 async def test_number_and_pace_of_events_are_bounded(
     catalogue: Catalogue, target: Receiver
 ) -> None:

@@ -79,6 +79,12 @@ class AsyncAdmin(AsyncResource):
         """Yield the weights of networks that workers list, installed or not."""
         return self._connection.pages(Operation("GET", "/v1/admin/models", types.Page[types.Model]))
 
+    def webhooks(self) -> AsyncIterator[types.AdminWebhook]:
+        """Yield webhooks of all accounts, at most 500: those that fail first, then the newest."""
+        return self._connection.pages(
+            Operation("GET", "/v1/admin/webhooks", types.Page[types.AdminWebhook])
+        )
+
     def accounts(self, *, page_size: int | None = None) -> AsyncIterator[types.AdminAccount]:
         """Yield the accounts, newest first."""
         return self._connection.pages(

@@ -54,7 +54,7 @@ class AsyncWebhooks(AsyncResource):
         )
 
     async def update(self, webhook: str, **changes: Unpack[types.WebhookChanges]) -> types.Webhook:
-        """Change address, types or description; a changed address must be tested again."""
+        """Change address, types or description, or disable it; test it again to make it active."""
         return await self._connection.send(
             Operation(
                 "PATCH",

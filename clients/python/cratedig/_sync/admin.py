@@ -78,6 +78,12 @@ class Admin(Resource):
         """Yield the weights of networks that workers list, installed or not."""
         return self._connection.pages(Operation("GET", "/v1/admin/models", types.Page[types.Model]))
 
+    def webhooks(self) -> Iterator[types.AdminWebhook]:
+        """Yield webhooks of all accounts, at most 500: those that fail first, then the newest."""
+        return self._connection.pages(
+            Operation("GET", "/v1/admin/webhooks", types.Page[types.AdminWebhook])
+        )
+
     def accounts(self, *, page_size: int | None = None) -> Iterator[types.AdminAccount]:
         """Yield the accounts, newest first."""
         return self._connection.pages(

@@ -55,7 +55,7 @@ class Webhooks(Resource):
         )
 
     def update(self, webhook: str, **changes: Unpack[types.WebhookChanges]) -> types.Webhook:
-        """Change address, types or description; a changed address must be tested again."""
+        """Change address, types or description, or disable it; test it again to make it active."""
         return self._connection.send(
             Operation(
                 "PATCH",

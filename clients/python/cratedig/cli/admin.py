@@ -133,6 +133,26 @@ def list_jobs(
     _print(listed, columns, rows, empty="No jobs are in this state.", json=json)
 
 
+@admin.command("webhooks")
+def list_webhooks(json: AsJson = False) -> None:
+    """List the webhooks of all accounts, those that fail first."""
+    with Client() as client:
+        listed = list(client.admin.webhooks())
+    rows = (
+        (
+            webhook.id,
+            webhook.account,
+            webhook.host,
+            webhook.state,
+            f"{webhook.failing_since:%Y-%m-%d %H:%M}" if webhook.failing_since else "",
+            webhook.reason or "",
+        )
+        for webhook in listed
+    )
+    columns = ("WEBHOOK", "ACCOUNT", "HOST", "STATE", "FAILS SINCE", "")
+    _print(listed, columns, rows, empty="There are no webhooks.", json=json)
+
+
 @admin.command("letters")
 def list_dead_letters(json: AsJson = False) -> None:
     """List dead letters: records that no consumer could decode or handle."""

@@ -5,6 +5,7 @@ from typing import Literal, TypedDict
 
 from cratedig.types.accounts import Account
 from cratedig.types.base import Answer
+from cratedig.types.webhooks import WebhookState
 from cratedig.types.work import Reason
 
 
@@ -68,6 +69,18 @@ class AdminJob(Answer):
     started: datetime | None = None
     finished: datetime | None = None
     reason: Reason | None = None
+
+
+class AdminWebhook(Answer):
+    """A webhook of any account; of its address only the host."""
+
+    id: str
+    account: str
+    host: str
+    state: WebhookState
+    reason: str | None = None
+    failing_since: datetime | None = None
+    created: datetime
 
 
 class DeadLetter(Answer):

@@ -71,3 +71,4 @@ class WebhookChanges(TypedDict, total=False):
     url: str
     event_types: Sequence[str]
     description: str
+    state: Literal["disabled"]

@@ -6,10 +6,11 @@ import { problemText } from "../data/problems";
 import { session } from "../data/session";
 import { useStore } from "../data/store";
 import { showToast } from "../data/toasts";
-import { formatBytes } from "../parts/format";
+import { formatBytes, whenText } from "../parts/format";
+import { ShownOnce } from "../parts/shown-once";
+import { Table, type Column } from "../parts/table";
 import { accountsQuery, changeAccount, oneTimeLink, type Account } from "./data";
-import { Table, type Column } from "./table";
-import { quotaText, readQuota, whenText } from "./words";
+import { quotaText, readQuota } from "./words";
 
 interface MadeLink {
   readonly email: string;
@@ -69,25 +70,10 @@ export function Accounts() {
   return (
     <>
       {made && (
-        <div role="status" className="admin-link">
-          <p className="bold">
-            This link signs in to {made.email} once, until {whenText(made.link.expires)}. Using it
-            clears the password, so that a new one can be set. It is not shown again.
-          </p>
-          <p className="secret mono">{made.link.link}</p>
-          <button
-            type="button"
-            className="btn"
-            onClick={() =>
-              void navigator.clipboard.writeText(made.link.link).then(() => showToast("Copied."))
-            }
-          >
-            Copy
-          </button>{" "}
-          <button type="button" className="btn quiet" onClick={() => setMade(null)}>
-            Done
-          </button>
-        </div>
+        <ShownOnce secret={made.link.link} onDone={() => setMade(null)}>
+          This link signs in to {made.email} once, until {whenText(made.link.expires)}. Using it
+          clears the password, so that a new one can be set. It is not shown again.
+        </ShownOnce>
       )}
       <Table
         label="Accounts"

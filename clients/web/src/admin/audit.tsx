@@ -1,9 +1,10 @@
 /** The audit log: who did what, when and from where. */
 import { useInfiniteQuery } from "@tanstack/react-query";
 import { setQuery, useAddress } from "../address";
+import { whenText } from "../parts/format";
+import { Table, type Column } from "../parts/table";
 import { auditQuery, type AuditAction, type AuditEntry } from "./data";
-import { Table, type Column } from "./table";
-import { ACTIONS, whenText } from "./words";
+import { ACTIONS } from "./words";
 
 const COLUMNS: readonly Column<AuditEntry>[] = [
   { label: "When", cell: ({ at }) => whenText(at) },

@@ -9,6 +9,7 @@ export type Worker = Schemas["Worker"];
 export type TaskQueue = Schemas["TaskQueue"];
 export type DeadLetter = Schemas["DeadLetter"];
 export type Model = Schemas["Model"];
+export type Webhook = Schemas["AdminWebhook"];
 export type Account = Schemas["AdminAccount"];
 export type AuditEntry = Schemas["AuditEntry"];
 
@@ -41,6 +42,12 @@ export const storageQuery = queryOptions({
 export const modelsQuery = queryOptions({
   queryKey: ["admin", "models"],
   queryFn: async () => (await data(api.GET("/v1/admin/models"))).items,
+});
+
+export const webhooksQuery = queryOptions({
+  queryKey: ["admin", "webhooks"],
+  queryFn: async () => (await data(api.GET("/v1/admin/webhooks"))).items,
+  refetchInterval: REFRESH_MS,
 });
 
 export const accountsQuery = queryOptions({

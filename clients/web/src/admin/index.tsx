@@ -4,7 +4,7 @@ import "../styles/settings.css";
 import { Accounts } from "./accounts";
 import "./admin.css";
 import { Audit } from "./audit";
-import { DeadLetters, Models, Queues, Storage, Workers } from "./sections";
+import { DeadLetters, Models, Queues, Storage, Webhooks, Workers } from "./sections";
 
 const SECTIONS = [
   { id: "workers", label: "Workers", Content: Workers },
@@ -12,6 +12,7 @@ const SECTIONS = [
   { id: "dead-letters", label: "Dead letters", Content: DeadLetters },
   { id: "storage", label: "Storage", Content: Storage },
   { id: "models", label: "Models", Content: Models },
+  { id: "webhooks", label: "Webhooks", Content: Webhooks },
   { id: "accounts", label: "Accounts", Content: Accounts },
   { id: "audit", label: "Audit log", Content: Audit },
 ] as const;

@@ -1,6 +1,7 @@
 /** Sections of Administration that are read only, and dead letters. */
 import { useQuery } from "@tanstack/react-query";
-import { formatBytes, plural } from "../parts/format";
+import { formatBytes, plural, whenText } from "../parts/format";
+import { Table, type Column } from "../parts/table";
 import {
   accountsQuery,
   deadLettersQuery,
@@ -8,14 +9,15 @@ import {
   queuesQuery,
   replay,
   storageQuery,
+  webhooksQuery,
   workersQuery,
   type DeadLetter,
   type Model,
   type TaskQueue,
+  type Webhook,
   type Worker,
 } from "./data";
-import { Table, type Column } from "./table";
-import { ageText, whenText } from "./words";
+import { ageText } from "./words";
 
 const WORKERS: readonly Column<Worker>[] = [
   {
@@ -191,6 +193,33 @@ export function Models() {
       keyOf={({ task, name, version }) => `${task} ${name} ${version}`}
       error={error}
       empty="No worker has reported its weights."
+    />
+  );
+}
+
+export function Webhooks() {
+  const { data, error } = useQuery(webhooksQuery);
+  const accounts = useQuery(accountsQuery);
+  const emails = new Map((accounts.data ?? []).map(({ id, email }) => [id, email]));
+  const columns: readonly Column<Webhook>[] = [
+    { label: "Host", cell: ({ host }) => host },
+    { label: "Account", cell: ({ account }) => emails.get(account) ?? account },
+    { label: "State", cell: ({ state }) => (state === "unverified" ? "not tested" : state) },
+    {
+      label: "Fails since",
+      cell: ({ failing_since }) => (failing_since == null ? "–" : whenText(failing_since)),
+    },
+    { label: "Made", cell: ({ created }) => whenText(created) },
+    { label: "Why", cell: ({ reason }) => reason ?? "–" },
+  ];
+  return (
+    <Table
+      label="Webhooks"
+      columns={columns}
+      rows={data}
+      keyOf={({ id }) => id}
+      error={error}
+      empty="No account has a webhook."
     />
   );
 }

@@ -1,11 +1,7 @@
 import { expect, test } from "vitest";
-import { ageText, quotaText, readQuota, whenText } from "./words";
+import { ageText, quotaText, readQuota } from "./words";
 
-test("times are short, with the day if it is another", () => {
-  const now = new Date("2026-11-30T12:00:00");
-  expect(whenText("2026-11-30T09:05:00", now)).toBe("09:05");
-  expect(whenText("2026-11-02T09:05:00", now)).toBe("2 Nov, 09:05");
-  expect(whenText("2025-11-02T09:05:00", now)).toBe("2 Nov 2025, 09:05");
+test("ages are short", () => {
   expect([12, 247, 3_730, 90_000, 300_000].map(ageText)).toEqual([
     "12\u2009s",
     "4:07",

@@ -4,16 +4,6 @@ import type { AuditEntry } from "./data";
 
 const GIGABYTE = 1e9;
 
-/** Return a time as the table shows it: `14:05`, or with the day if it is not today. */
-export function whenText(time: string, now = new Date()): string {
-  const at = new Date(time);
-  const clock = at.toLocaleTimeString("en-GB", { hour: "2-digit", minute: "2-digit" });
-  if (at.toDateString() === now.toDateString()) return clock;
-  const year = at.getFullYear() === now.getFullYear() ? {} : { year: "numeric" as const };
-  const day = at.toLocaleDateString("en-GB", { day: "numeric", month: "short", ...year });
-  return `${day}, ${clock}`;
-}
-
 /** Return seconds as a person says them: `12 s`, `4:07`, `1:02:10`, `3 days`. */
 export function ageText(seconds: number): string {
   if (seconds < 60) return `${Math.round(seconds)}\u2009s`;

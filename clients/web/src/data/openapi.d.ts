@@ -289,6 +289,28 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/v1/admin/webhooks": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * List the webhooks of all accounts, at most 500
+         * @description List the webhooks of all accounts, at most 500: those that fail first, then the newest.
+         *
+         *     Addresses may contain secrets of their owners, so only their hosts are listed.
+         */
+        get: operations["get_admin_webhooks"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/v1/admin/workers": {
         parameters: {
             query?: never;
@@ -2607,10 +2629,11 @@ export interface paths {
         options?: never;
         head?: never;
         /**
-         * Change address, types or description
-         * @description Change address, types or description; absent fields stay as they are.
+         * Change address, types or description, or disable it
+         * @description Change address, types or description, or disable it; absent fields stay as they are.
          *
-         *     A changed address gets nothing before it has passed a test.
+         *     A changed address, and a webhook that was disabled, gets nothing before it has passed a
+         *     test.
          */
         patch: operations["patch_webhooks_by_webhook"];
         trace?: never;
@@ -2936,6 +2959,37 @@ export interface components {
          * @enum {string}
          */
         AdminJobState: "queued" | "running" | "failed";
+        /**
+         * AdminWebhook
+         * @description A webhook of any account, without its address, which may contain a secret of its owner.
+         */
+        AdminWebhook: {
+            /** Account */
+            account: string;
+            /**
+             * Created
+             * Format: date-time
+             */
+            created: string;
+            /**
+             * Failing Since
+             * @description When the first of the attempts failed that all failed since the last success.
+             */
+            failing_since?: string | null;
+            /**
+             * Host
+             * @description Host of its address.
+             */
+            host: string;
+            /** Id */
+            id: string;
+            /**
+             * Reason
+             * @description Why it is disabled.
+             */
+            reason?: string | null;
+            state: components["schemas"]["WebhookState"];
+        };
         /**
          * AnsweredItem
          * @description An item with the owner's answer.
@@ -5099,6 +5153,13 @@ export interface components {
             /** Next */
             next?: string | null;
         };
+        /** Page[AdminWebhook] */
+        Page_AdminWebhook_: {
+            /** Items */
+            items: components["schemas"]["AdminWebhook"][];
+            /** Next */
+            next?: string | null;
+        };
         /** Page[AnsweredItem] */
         Page_AnsweredItem_: {
             /** Items */
@@ -7067,6 +7128,11 @@ export interface components {
             description?: string | null;
             /** Event Types */
             event_types?: ("item.added" | "item.changed" | "item.corrected" | "item.deleted" | "item.hidden" | "item.restored" | "collection.changed" | "tag.proposed" | "recommendations.updated" | "search.matched" | "import.changed" | "map.changed" | "artifact.added" | "job.queued" | "job.running" | "job.succeeded" | "job.skipped" | "job.failed" | "job.cancelled" | "run.finished")[] | null;
+            /**
+             * State
+             * @description `disabled` ends sending until the webhook passes a test; no other state can be set.
+             */
+            state?: "disabled" | null;
             /** Url */
             url?: string | null;
         };
@@ -7916,6 +7982,39 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["StorageReport"];
+                };
+            };
+            400: components["responses"]["Refused400"];
+            401: components["responses"]["Refused401"];
+            403: components["responses"]["Refused403"];
+            404: components["responses"]["Refused404"];
+            405: components["responses"]["Refused405"];
+            409: components["responses"]["Refused409"];
+            412: components["responses"]["Refused412"];
+            413: components["responses"]["Refused413"];
+            422: components["responses"]["Refused422"];
+            429: components["responses"]["Refused429"];
+            500: components["responses"]["Refused500"];
+            502: components["responses"]["Refused502"];
+            503: components["responses"]["Refused503"];
+        };
+    };
+    get_admin_webhooks: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Page_AdminWebhook_"];
                 };
             };
             400: components["responses"]["Refused400"];

@@ -1,5 +1,13 @@
 import { expect, test } from "vitest";
-import { baseName, formatBytes, formatClock, formatKey, formatLength, plural } from "./format";
+import {
+  baseName,
+  formatBytes,
+  formatClock,
+  formatKey,
+  formatLength,
+  plural,
+  whenText,
+} from "./format";
 
 test("lengths have the unit of their size", () => {
   expect([0.214, 3.87, 59.999, 247, 3730].map(formatLength)).toEqual([
@@ -30,4 +38,11 @@ test("words", () => {
   expect(plural(1, "song")).toBe("1 song");
   expect(plural(1200, "song")).toBe("1,200 songs");
   expect(baseName("low_tide.final.wav")).toBe("low_tide.final");
+});
+
+test("times have the day if it is another", () => {
+  const now = new Date("2026-11-30T12:00:00");
+  expect(whenText("2026-11-30T09:05:00", now)).toBe("09:05");
+  expect(whenText("2026-11-02T09:05:00", now)).toBe("2 Nov, 09:05");
+  expect(whenText("2025-11-02T09:05:00", now)).toBe("2 Nov 2025, 09:05");
 });

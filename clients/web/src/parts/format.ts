@@ -18,6 +18,16 @@ export function formatClock(seconds: number): string {
   return `${Math.floor(minutes / 60)}:${two(minutes % 60)}:${two(whole % 60)}`;
 }
 
+/** Return a time as tables show it: `14:05`, or with the day if it is not today. */
+export function whenText(time: string, now = new Date()): string {
+  const at = new Date(time);
+  const clock = at.toLocaleTimeString("en-GB", { hour: "2-digit", minute: "2-digit" });
+  if (at.toDateString() === now.toDateString()) return clock;
+  const year = at.getFullYear() === now.getFullYear() ? {} : { year: "numeric" as const };
+  const day = at.toLocaleDateString("en-GB", { day: "numeric", month: "short", ...year });
+  return `${day}, ${clock}`;
+}
+
 /** Bytes in decimal units: `8 MB`, `2.2 GB`. */
 export function formatBytes(bytes: number): string {
   if (bytes < 1000) return `${bytes}${THIN_SPACE}B`;

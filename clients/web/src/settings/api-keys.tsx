@@ -5,6 +5,7 @@ import { api, data, type Schemas } from "../data/api";
 import { queries } from "../data/cache";
 import { problemText } from "../data/problems";
 import { showToast } from "../data/toasts";
+import { ShownOnce } from "../parts/shown-once";
 import { TextField } from "../sign-in/fields";
 
 type Scope = Schemas["Scope"];
@@ -43,20 +44,11 @@ export function KeysSettings() {
         lists every call and lets you try it.
       </p>
       {secret !== null && (
-        <div role="status">
-          <p className="bold">Copy the key now. It is not shown again.</p>
-          <p className="secret mono">{secret}</p>
-          <button
-            type="button"
-            className="btn"
-            onClick={() =>
-              void navigator.clipboard.writeText(secret).then(() => showToast("Copied."))
-            }
-          >
-            Copy
-          </button>
-        </div>
+        <ShownOnce secret={secret} onDone={() => setSecret(null)}>
+          Copy the key now. It is not shown again.
+        </ShownOnce>
       )}
+      {keys.data?.items.length === 0 && <p className="fg1">There are no keys.</p>}
       <ul style={{ margin: "16px 0" }}>
         {(keys.data?.items ?? []).map((key) => (
           <li key={key.id} className="settings-row">

@@ -1,4 +1,4 @@
-/** Settings: account, password, keys, appearance, shortcuts. */
+/** Settings: account, password, keys, webhooks, appearance, shortcuts. */
 import { session } from "../data/session";
 import { useStore } from "../data/store";
 import { Link } from "../parts/link";
@@ -9,12 +9,14 @@ import { AppearanceSettings } from "./appearance";
 import { KeysSettings } from "./api-keys";
 import { PasswordSettings } from "./password";
 import { ShortcutSettings } from "./shortcuts";
+import { WebhooksSettings } from "./webhooks";
 import { SyncedFolder } from "../export/synced-folder";
 
 const SECTIONS = [
   { id: "account", label: "Account", Content: AccountSettings },
   { id: "password", label: "Password", Content: PasswordSettings },
   { id: "keys", label: "API keys", Content: KeysSettings },
+  { id: "webhooks", label: "Webhooks", Content: WebhooksSettings },
   { id: "appearance", label: "Appearance", Content: AppearanceSettings },
   { id: "sync", label: "Synced folder", Content: SyncedFolder },
   { id: "shortcuts", label: "Shortcuts", Content: ShortcutSettings },

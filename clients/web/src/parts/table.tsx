@@ -1,6 +1,7 @@
-/** A plain table of Administration: its rows, or why there are none. */
+/** A plain table: its rows, or why there are none. */
 import type { ReactNode } from "react";
 import { problemText } from "../data/problems";
+import "./table.css";
 
 export interface Column<Row> {
   readonly label: string;
@@ -35,8 +36,8 @@ export function Table<Row>({
   if (!rows) return <div className="skeleton" style={{ width: 240, marginTop: 16 }} />;
   if (rows.length === 0) return <p className="fg1">{empty}</p>;
   return (
-    <div className="admin-scroll" tabIndex={0} role="region" aria-label={label}>
-      <table className="admin-table">
+    <div className="table-scroll" tabIndex={0} role="region" aria-label={label}>
+      <table className="plain-table">
         <thead>
           <tr>
             {columns.map((column) => (

@@ -1,0 +1,37 @@
+/** A secret that only one answer of the server contains, to be copied now. */
+import type { ReactNode } from "react";
+import { showToast } from "../data/toasts";
+import "./shown-once.css";
+
+export function ShownOnce({
+  secret,
+  onDone,
+  children,
+}: {
+  secret: string;
+  onDone: () => void;
+  /** What it is for. */
+  children: ReactNode;
+}) {
+  return (
+    <div role="status" className="shown-once">
+      <p className="bold">{children}</p>
+      <p className="secret mono">{secret}</p>
+      <button type="button" className="btn" onClick={() => void copy(secret)}>
+        Copy
+      </button>{" "}
+      <button type="button" className="btn quiet" onClick={onDone}>
+        Done
+      </button>
+    </div>
+  );
+}
+
+async function copy(secret: string): Promise<void> {
+  try {
+    await navigator.clipboard.writeText(secret);
+    showToast("Copied.");
+  } catch {
+    showToast("The browser does not let the page copy. Select the text and copy it.");
+  }
+}

@@ -1,0 +1,101 @@
+/** The log of a webhook: each event with its last attempt, sent again on demand. */
+import { useInfiniteQuery } from "@tanstack/react-query";
+import { setQuery, useAddress } from "../address";
+import { problemText } from "../data/problems";
+import { showToast } from "../data/toasts";
+import { whenText } from "../parts/format";
+import { Table, type Column } from "../parts/table";
+import { attemptText, DELIVERY_STATES, eventText } from "./webhook-words";
+import {
+  deliveriesQuery,
+  sendAgain,
+  type Delivery,
+  type DeliveryState,
+  type Webhook,
+} from "./webhooks-data";
+
+export function Deliveries({ webhook }: { webhook: Webhook }) {
+  const { query } = useAddress();
+  const chosen = query.get("log");
+  const state = chosen !== null && chosen in DELIVERY_STATES ? (chosen as DeliveryState) : null;
+  const log = useInfiniteQuery(deliveriesQuery(webhook.id, state));
+  const columns: readonly Column<Delivery>[] = [
+    { label: "When", cell: ({ attempted, created }) => whenText(attempted ?? created) },
+    { label: "Event", cell: ({ type }) => <span title={type}>{eventText(type)}</span> },
+    { label: "State", cell: (delivery) => DELIVERY_STATES[delivery.state] },
+    { label: "Attempts", isNumber: true, cell: ({ attempts }) => attempts },
+    {
+      label: "Last attempt",
+      cell: (delivery) => (
+        <span className="webhook-attempt" title={delivery.answer ?? undefined}>
+          {attemptText(delivery) || "–"}
+        </span>
+      ),
+    },
+    {
+      label: "Action",
+      cell: (delivery) =>
+        webhook.state === "active" && delivery.state !== "sending" ? (
+          <button
+            type="button"
+            className="btn small"
+            onClick={() => void replay(webhook, delivery)}
+          >
+            Send again<span className="sr-only"> {eventText(delivery.type)}</span>
+          </button>
+        ) : (
+          "–"
+        ),
+    },
+  ];
+  return (
+    <>
+      <label className="webhook-filter">
+        Show{" "}
+        <select
+          className="select"
+          value={state ?? ""}
+          onChange={(event) => setQuery({ log: event.target.value || null })}
+        >
+          <option value="">everything</option>
+          {Object.entries(DELIVERY_STATES).map(([value, label]) => (
+            <option key={value} value={value}>
+              {label}
+            </option>
+          ))}
+        </select>
+      </label>
+      <Table
+        label="Log"
+        columns={columns}
+        rows={log.data?.pages.flatMap(({ items }) => items)}
+        keyOf={({ event }) => event}
+        error={log.error}
+        empty={
+          state === null
+            ? "No event was sent within the last seven days."
+            : "No event is in this state."
+        }
+      />
+      {log.hasNextPage && (
+        <button
+          type="button"
+          className="btn webhook-more"
+          disabled={log.isFetchingNextPage}
+          onClick={() => void log.fetchNextPage()}
+        >
+          Older events
+        </button>
+      )}
+    </>
+  );
+}
+
+async function replay(webhook: Webhook, delivery: Delivery): Promise<void> {
+  try {
+    await sendAgain(webhook, delivery);
+    showToast(`“${eventText(delivery.type)}” is sent again.`);
+  } catch (error) {
+    showToast(problemText(error));
+  }
+}
