@@ -138,9 +138,10 @@ lock: ## Resolve the dependencies into requirements/*.txt
 	done
 
 .PHONY: schemas
-schemas: setup ## Generate contracts/schemas, the synchronous client, and manifests of Kafka's topics and users
+schemas: setup ## Generate contracts/schemas, the synchronous client, manifests of Kafka's topics and users, and the Helm chart
 	$(BIN)/python -m embedded.schemas
 	$(BIN)/python -m deploy.k8s.generate
+	$(BIN)/python -m deploy.helm
 	$(BIN)/python clients/python/make_sync.py
 	@$(call with_node,schema)
 
@@ -154,6 +155,7 @@ lint: setup ## Check style, import rules, and that schemas are up to date
 	$(BIN)/lint-imports
 	$(BIN)/python -m embedded.schemas --check
 	$(BIN)/python -m deploy.k8s.generate --check
+	$(BIN)/python -m deploy.helm --check
 	$(BIN)/python clients/python/make_sync.py --check
 	@$(call with_node,lint)
 
@@ -220,7 +222,7 @@ audit: setup ## Ask for known vulnerabilities of everything that is locked; depl
 	$(BIN)/python -m deploy.images audit
 
 .PHONY: test-k8s
-test-k8s: setup weights ## Apply deploy/k8s to a real API server and run some of its pods; needs Go, Java and Maven
+test-k8s: setup weights ## Apply deploy/k8s and its Helm chart to a real API server, and run some of its pods; needs Go, Java and Maven
 	@$(BIN)/python -m deploy.servers up
 	@status=0; umask 077; $(BIN)/python -m deploy.servers env > .services/env || status=$$?; \
 	if [ $$status = 0 ]; then set -a; source .services/env; set +a; \

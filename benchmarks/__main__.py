@@ -40,11 +40,13 @@ ORDER = (
     "map",
     "analysis",
     "rhythm",
+    "harmony",
     "separation",
     "presence",
     "invariance",
     "transcribe",
     "full",
+    "capacity",
 )
 
 

@@ -107,6 +107,24 @@ def harmony(path):
     }
 
 
+CHORD_METRICS = {
+    "chords": mir_eval.chord.majmin,
+    "sevenths": mir_eval.chord.sevenths,
+    "mirex": mir_eval.chord.mirex,
+    "inversions": mir_eval.chord.sevenths_inv,
+}
+
+
+def _labelled(truth, estimate):
+    """Return intervals and labels of both sides, from 0 to the end of the truth."""
+    sides = []
+    for side in (truth, estimate):
+        spans = np.array([[start, end] for start, end, _ in side])
+        labels = [label for _, _, label in side]
+        sides += mir_eval.util.adjust_intervals(spans, labels, 0.0, truth[-1][1])
+    return sides
+
+
 def judge(kind, truth, estimate):
     """Score an estimate with mir_eval."""
     if kind == "onsets":
@@ -116,7 +134,7 @@ def judge(kind, truth, estimate):
         return mir_eval.beat.f_measure(trim(np.array(truth)), trim(np.array(estimate)))
     if kind == "key":
         return mir_eval.key.weighted_score(truth, estimate)
-    if kind == "chords":
+    if kind in CHORD_METRICS:
         spans = np.array([[start, end] for start, end, _ in truth])
         labels = [label for _, _, label in truth]
         est = np.array([[start, end] for start, end, _ in estimate])
@@ -126,7 +144,13 @@ def judge(kind, truth, estimate):
         )
         merged, left, right = mir_eval.util.merge_labeled_intervals(spans, labels, est, guesses)
         durations = mir_eval.util.intervals_to_durations(merged)
-        return mir_eval.chord.weighted_accuracy(mir_eval.chord.majmin(left, right), durations)
+        return mir_eval.chord.weighted_accuracy(CHORD_METRICS[kind](left, right), durations)
+    if kind == "sections":
+        spans, labels, est, guesses = _labelled(truth, estimate)
+        return mir_eval.segment.pairwise(spans, labels, est, guesses)[2]
+    if kind == "boundaries":
+        spans, _, est, _ = _labelled(truth, estimate)
+        return mir_eval.segment.detection(spans, est, window=3.0, trim=True)[2]
     raise ValueError(kind)
 
 

@@ -67,6 +67,13 @@ class TempoChange(Message):
     bpm: Bpm
 
 
+class TempoPoint(Message):
+    """The tempo at a time."""
+
+    time: Seconds
+    bpm: Bpm
+
+
 class TempoEstimate(Message):
     """The estimated tempo with its confidence and the other candidates."""
 
@@ -79,6 +86,9 @@ class TempoEstimate(Message):
     """The share of beats within 4 % of the usual beat interval of their section."""
     changes: tuple[TempoChange, ...] = ()
     """The tempo of every section in order of time, with the first; empty for one tempo."""
+    curve: Annotated[tuple[TempoPoint, ...], Field(max_length=256)] = ()
+    """The tempo over time, measured on the beats: linear between two points, constant before the
+    first and after the last. Two points at one time are a jump. Only in `analysis.json`."""
     candidates: tuple[TempoCandidate, ...]
     """Best first; always includes half and double the best tempo."""
     beats_per_bar: Annotated[int, Field(ge=2, le=12)]
@@ -104,11 +114,24 @@ class KeyCandidate(Message):
     confidence: Confidence
 
 
+class KeySection(Message):
+    """A section in one key."""
+
+    start: Seconds
+    end: Seconds
+    key: KeyLabel
+    camelot: CamelotCode
+    confidence: Confidence
+    """The share of this key in the evidence of all 24 in this section; an estimate."""
+
+
 class KeyEstimate(Message):
     """The key, and the second choice."""
 
     best: KeyCandidate
     second: KeyCandidate
+    sections: Annotated[tuple[KeySection, ...], Field(max_length=64)] = ()
+    """The sections of one key each, if the key changes; empty for one key throughout."""
     tuning_cents: Annotated[float, Field(ge=-50, le=50, allow_inf_nan=False)]
     """Deviation of the recording's tuning from A at 440 Hz."""
     source: tuple[Stem, ...] = ()

@@ -32,12 +32,13 @@ KeyLabel = Annotated[str, StringConstraints(pattern=r"^[A-G][#b]?:(maj|min)$")]
 ChordLabel = Annotated[
     str,
     pattern_string(
-        r"^(N|X|[A-G][#b]?:[a-z0-9#b]+)$",
-        "write a chord in Harte's notation, such as A:min or C:maj7, or N for none",
+        r"^(N|X|[A-G][#b]?:[a-z0-9#b]+(/[#b]?[1-7])?)$",
+        "write a chord in Harte's notation, such as A:min, C:maj7 or G:maj/3, or N for none",
         max_length=20,
     ),
 ]
-"""A chord in Harte's notation: `A:min`, `E:maj`; `N` is no chord, `X` an unknown one."""
+"""A chord in Harte's notation: `A:min`, `G:7`, `E:maj/3` with its third in the bass; `N` is no
+chord, `X` an unknown one."""
 CamelotCode = Annotated[str, StringConstraints(pattern=r"^(1[0-2]|[1-9])[AB]$")]
 """A key on the Camelot wheel, such as `8A`."""
 

@@ -1,4 +1,4 @@
-"""Build the programs that `make test-k8s` runs: Kubernetes, etcd and kwok, from their Go modules.
+"""Build the programs that `make test-k8s` runs from their Go modules: Kubernetes, etcd, kwok, Helm.
 
 The modules beside this file pin their versions, and go.sum every byte. The command
 `python -m deploy.tools.build` builds all of them: a quarter of an hour on two processors, once.
@@ -32,6 +32,7 @@ PROGRAMS = {
     },
     "etcd": Program("kubernetes", "go.etcd.io/etcd/server/v3", "go.etcd.io/etcd/server/v3"),
     "kwok": Program("kwok", "sigs.k8s.io/kwok", "sigs.k8s.io/kwok/cmd/kwok"),
+    "helm": Program("helm", "helm.sh/helm/v4", "helm.sh/helm/v4/cmd/helm"),
 }
 VERSION = "k8s.io/component-base/version"
 

@@ -1,20 +1,48 @@
-"""Chord recognition: major and minor triads, by a hidden Markov model. Pure numpy."""
+"""Chord recognition: 14 qualities and their inversions, by a hidden Markov model. Pure numpy."""
 
 from dataclasses import dataclass
+from itertools import pairwise
 
 import numpy as np
 
 from kit.arrays import F64
+from services.analysis.chord_network import QUALITIES
 from services.analysis.key import NAMES
 
-LABELS = (*(f"{name}:maj" for name in NAMES), *(f"{name}:min" for name in NAMES), "N")
+LABELS = (*(f"{name}:{quality}" for name in NAMES for quality in QUALITIES), "N")
 NONE = len(LABELS) - 1
 
-
+_STEPS = {
+    "7": (0, 4, 7, 10),
+    "aug": (0, 4, 8),
+    "dim": (0, 3, 6),
+    "dim7": (0, 3, 6, 9),
+    "hdim7": (0, 3, 6, 10),
+    "maj": (0, 4, 7),
+    "maj6": (0, 4, 7, 9),
+    "maj7": (0, 4, 7, 11),
+    "min": (0, 3, 7),
+    "min6": (0, 3, 7, 9),
+    "min7": (0, 3, 7, 10),
+    "minmaj7": (0, 3, 7, 11),
+    "sus2": (0, 2, 7),
+    "sus4": (0, 5, 7),
+}
+"""Semitones of each quality above the root."""
+_STRENGTHS = (1.0, 0.9, 0.9, 0.7)
+"""Strength of the root, the third, the fifth and the fourth note in a template."""
+_DEGREES = ("1", "b2", "2", "b3", "3", "4", "b5", "5", "b6", "6", "b7", "7")
+"""Harte's names of the intervals of 0 to 11 semitones."""
 _STAY = 0.5
 """Probability that a chord lasts another beat, or half a second without beats."""
-_STAY_WITHIN = 0.8
+_STAY_WITHIN = 0.95
 """Probability that a chord which lasts over a beat does not change half-way to the next."""
+
+
+_BASS_WEIGHT = 2.0
+"""Weight of the bass's chroma, relative to the network's log probability of the bass."""
+_INVERTED = 1.0
+"""How much more evidence than the root another bass note needs."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,14 +89,18 @@ class Chords:
 
 
 def _templates() -> F64:
-    """Return the chord templates, `[24, 12]`, norm 1."""
-    rows = []
-    for third in (4, 3):
-        shape = np.zeros(12)
-        shape[[0, third, 7]] = 1.0, 0.9, 0.9
-        rows += [np.roll(shape, root) for root in range(12)]
-    templates = np.array(rows)
-    return np.asarray(templates / np.linalg.norm(templates, axis=1, keepdims=True), np.float64)
+    """Return the chord templates, `[168, 12]`, norm 1."""
+    rows = np.zeros((len(LABELS) - 1, 12))
+    for index, row in enumerate(rows):
+        steps = np.array(_STEPS[QUALITIES[index % len(QUALITIES)]])
+        row[(steps + index // len(QUALITIES)) % 12] = _STRENGTHS[: steps.size]
+    return np.asarray(rows / np.linalg.norm(rows, axis=1, keepdims=True), np.float64)
+
+
+def normalise(values: F64) -> F64:
+    """Scale each row to a norm of 1; rows of zeros stay."""
+    norm = np.linalg.norm(values, axis=1, keepdims=True)
+    return np.asarray(values / np.maximum(norm, 1e-9), np.float64)
 
 
 def likeness(treble: F64, bass: F64, *, bass_weight: float = 0.25) -> F64:
@@ -79,20 +111,15 @@ def likeness(treble: F64, bass: F64, *, bass_weight: float = 0.25) -> F64:
     treble, bass
         `[spans, 12]`, ≥ 0.
     bass_weight
-        Weight of a bass note on the root, relative to a perfect match of the triad.
+        Weight of a bass note on the root, relative to a perfect match of the chord.
 
     Returns
     -------
     F64
-        `[spans, 24]`, about 0 to 1 plus `bass_weight`.
+        `[spans, 168]`, about 0 to 1 plus `bass_weight`.
     """
-
-    def normal(values: F64) -> F64:
-        norm = np.linalg.norm(values, axis=1, keepdims=True)
-        return np.asarray(values / np.maximum(norm, 1e-9), np.float64)
-
-    roots = np.tile(np.eye(12), (2, 1))
-    fit = normal(treble) @ _templates().T + bass_weight * (normal(bass) @ roots.T)
+    roots = np.repeat(np.eye(12), len(QUALITIES), axis=0)
+    fit = normalise(treble) @ _templates().T + bass_weight * (normalise(bass) @ roots.T)
     return np.asarray(fit, np.float64)
 
 
@@ -100,9 +127,10 @@ def decode(
     fit: F64,
     energy: F64,
     *,
+    learned: F64 | None = None,
     stay: F64 | None = None,
     weight: float = 1.0,
-    sharpness: float = 10.0,
+    sharpness: float = 20.0,
     none_at: float = 0.35,
 ) -> Chords:
     """Decode the likeliest chord sequence by the Viterbi algorithm, with posteriors.
@@ -110,9 +138,12 @@ def decode(
     Parameters
     ----------
     fit
-        `[spans, 24]` from `likeness`.
+        `[spans, 168]` from `likeness`.
     energy
         `[spans]`, linear; spans 40 dB below the loudest have no chord.
+    learned
+        `[spans, 169]`: the network's log probability of each chord and of no chord, which is added;
+        by default all are equally likely.
     stay
         `[spans]`: probability that the previous chord continues in a span; 0.5 by default.
     weight
@@ -130,7 +161,8 @@ def decode(
     count = fit.shape[0]
     if not count:
         return Chords((), np.zeros(0))
-    emission = np.concatenate([fit, np.full((count, 1), none_at)], axis=1) * sharpness * weight
+    emission = np.concatenate([fit, np.full((count, 1), none_at)], axis=1) * sharpness
+    emission = (emission if learned is None else emission + learned) * weight
     silent = energy < 0.01 * max(float(energy.max()), 1e-9)
     emission[silent, NONE] = emission[silent].max(axis=1) + 5.0
     states = emission.shape[1]
@@ -170,3 +202,50 @@ def _posterior(emission: F64, goes_on: F64, elsewhere: F64) -> F64:
         backward[span] /= backward[span].sum()
     both = forward * backward
     return np.asarray(both / both.sum(axis=1, keepdims=True), np.float64)
+
+
+@dataclass(frozen=True, slots=True)
+class ChordSpan:
+    """Spans `first` to `last`, the latter not included, of one chord."""
+
+    first: int
+    last: int
+    label: str
+    confidence: float
+    """Mean posterior probability of the chord without its inversion."""
+
+
+def name_spans(chords: Chords, bass: F64, learned: F64) -> list[ChordSpan]:
+    """Join neighbouring spans of one chord, and name those whose bass is not the root.
+
+    Parameters
+    ----------
+    chords
+        From `decode`.
+    bass
+        Chroma of the bass, `[spans, 12]`, ≥ 0.
+    learned
+        The network's log probability of the bass note's pitch class, `[spans, 12]`.
+
+    Returns
+    -------
+    list
+        In order of time, without gaps. Only notes of the chord count as its bass.
+    """
+    states = np.array(chords.states)
+    if not states.size:
+        return []
+    evidence = learned + _BASS_WEIGHT * normalise(bass)
+    joined = []
+    for first, last in pairwise([0, *np.flatnonzero(np.diff(states)) + 1, states.size]):
+        state = int(states[first])
+        label = LABELS[state]
+        if state != NONE:
+            root = state // len(QUALITIES)
+            scores = np.roll(evidence[first:last].mean(axis=0), -root)
+            lowest = max(_STEPS[QUALITIES[state % len(QUALITIES)]], key=lambda step: scores[step])
+            if scores[lowest] - scores[0] > _INVERTED:
+                label += f"/{_DEGREES[lowest]}"
+        confidence = float(np.clip(chords.confidence[first:last].mean(), 0.0, 1.0))
+        joined.append(ChordSpan(int(first), int(last), label, confidence))
+    return joined

@@ -14,11 +14,14 @@ from kit.signal.onsets import OnsetStrength, loudness, onset_strength
 from kit.signal.tuning import TUNED_BY_SECONDS, find_tuning
 from kit.worker.engines import EngineContext
 from services.analysis.beat_network import FRAME_RATE, Activations, BeatNetworks, features
+from services.analysis.chord_network import ChordActivations, ChordNetwork, spectra
 from services.analysis.chroma import Chroma, chroma
 
 _NETWORKS = ("beatnet-1", "beatnet-2", "beatnet-3")
 """Trained on different sets of songs; their mean is better than any of them."""
 _VERSION = "1.1.3"
+_CHORDS = "crema-chord"
+_CHORDS_VERSION = "0.2.0"
 SILENCE = 1e-5
 """Level (-100 dBFS) below which a recording counts as silent."""
 
@@ -55,9 +58,13 @@ class Engine(Protocol):
         """Compute tuned chroma."""
         ...
 
+    def run_chords(self, source: BlockSource, sample_rate: int) -> ChordActivations:
+        """Compute probabilities of chords; memory grows by 13 kB for each second."""
+        ...
+
 
 class RhythmEngine:
-    """BeatNet's networks, spectral flux and autocorrelation for rhythm, tuned chroma for harmony.
+    """BeatNet, spectral flux and autocorrelation for rhythm, tuned chroma and CREMA for harmony.
 
     Parameters
     ----------
@@ -70,10 +77,11 @@ class RhythmEngine:
         A checkpoint is not what it should be.
     """
 
-    name = f"BeatNet {_VERSION} and signal processing, numpy"
+    name = f"BeatNet {_VERSION}, CREMA {_CHORDS_VERSION} and signal processing, numpy"
 
     def __init__(self, context: EngineContext) -> None:
         self._networks = BeatNetworks([context.weights[name] for name in _NETWORKS])
+        self._chords = ChordNetwork(context.weights[_CHORDS])
 
     def run_networks(self, source: BlockSource, sample_rate: int) -> Activations:
         """Read the recording once, at 22.05 kHz."""
@@ -102,6 +110,10 @@ class RhythmEngine:
         opening = downmix(_first(source(), round(TUNED_BY_SECONDS * sample_rate)), sample_rate)
         shift = find_tuning(opening, sample_rate).semitones
         return chroma(downmix(source(), sample_rate), sample_rate, shift=shift)
+
+    def run_chords(self, source: BlockSource, sample_rate: int) -> ChordActivations:
+        """Read the recording once, at 11.025 kHz."""
+        return self._chords.run(spectra(source(), sample_rate))
 
 
 def _first(blocks: Iterator[F32], samples: int) -> Iterator[F32]:

@@ -1,6 +1,5 @@
 """Estimate tempo, key, chords and sections of a recording, and draw images of it."""
 
-from itertools import pairwise
 from math import ceil, floor
 
 import numpy as np
@@ -11,19 +10,18 @@ from contracts.analysis import (
     AnalysisParams,
     AnalysisResult,
     Beat,
-    ChordSegment,
     ImageKind,
-    KeyCandidate,
-    KeyEstimate,
     Section,
     TempoCandidate,
     TempoChange,
     TempoEstimate,
+    TempoPoint,
 )
 from contracts.items import ArtifactKind, ItemKind
 from contracts.music import Stem
-from kit.arrays import F32, F64
+from kit.arrays import F64
 from kit.signal.beats import Length
+from kit.signal.tempo_curve import tempo_curve
 from kit.worker.intake import Silent, reject_unreadable
 from kit.worker.job import Job
 from kit.worker.outcomes import Rejected
@@ -31,7 +29,7 @@ from services.analysis import chords, images, meter, sections
 from services.analysis.beat_network import Activations
 from services.analysis.chroma import Chroma, between
 from services.analysis.engine import Engine, Rhythm
-from services.analysis.key import KeyGuess, find_key
+from services.analysis.harmony import estimate_key, find_chords
 from services.analysis.sources import Sources, choose, summed
 from services.analysis.writers import write_png
 
@@ -44,8 +42,6 @@ _LONGEST_LOOP = 30.0
 """Maximum seconds of a recording that may be a loop though its item is no sample."""
 _GRID = 0.5
 """Seconds of a span without beats."""
-_BASS_FOR_KEY = 0.1
-"""Weight of the bass in the pitch classes for the key."""
 
 
 @reject_unreadable()
@@ -73,6 +69,10 @@ def handle(params: AnalysisParams, job: Job, engine: Engine) -> AnalysisResult:
     job.progress(0.4, "computing chroma")
     # Bars need it too, because harmony tends to change on downbeats.
     harmony = engine.run_harmony(sources.harmony, rate)
+    learned = None
+    if params.chords:
+        job.progress(0.6, "running the network of chords")
+        learned = engine.run_chords(sources.harmony, rate)
     job.progress(0.75, "estimating bars, chords and sections")
     beats = rhythm.beat_track.beats
     beats = beats[(beats >= 0.0) & (beats < duration)]
@@ -84,8 +84,10 @@ def handle(params: AnalysisParams, job: Job, engine: Engine) -> AnalysisResult:
         duration=duration,
         tempo=_tempo(rhythm, bars, stem) if params.tempo else None,
         beats=_beats(beats, bars) if params.tempo else (),
-        key=_key(harmony, sources) if params.key else None,
-        chords=_chords(harmony, chords.spans(edges, beats=repeats)) if params.chords else (),
+        key=estimate_key(harmony, edges, sources.harmony_stems) if params.key else None,
+        chords=()
+        if learned is None
+        else find_chords(harmony, learned, chords.spans(edges, beats=repeats)),
         sections=_sections(harmony, edges) if params.sections else (),
         images=drawn,
     )
@@ -94,7 +96,7 @@ def handle(params: AnalysisParams, job: Job, engine: Engine) -> AnalysisResult:
     job.progress(1.0, "done")
     return AnalysisResult(
         duration=duration,
-        tempo=document.tempo,
+        tempo=document.tempo and document.tempo.model_copy(update={"curve": ()}),
         beats=len(document.beats),
         key=document.key,
         chords=len(document.chords),
@@ -157,6 +159,10 @@ def _tempo(rhythm: Rhythm, bars: meter.BarGrid, stem: Stem | None) -> TempoEstim
             for stretch in track.stretches
             if len(track.stretches) > 1
         ),
+        curve=tuple(
+            TempoPoint(time=max(0.0, point.time), bpm=point.bpm)
+            for point in tempo_curve(track.beats, track.stretches)
+        ),
         candidates=tuple(
             TempoCandidate(bpm=candidate.bpm, weight=min(1.0, candidate.weight))
             for candidate in track.candidates
@@ -171,59 +177,6 @@ def _beats(beats: F64, bars: meter.BarGrid) -> tuple[Beat, ...]:
     return tuple(
         Beat(time=float(time), position=position)
         for time, position in zip(beats, bars.positions(beats.size), strict=True)
-    )
-
-
-def _key(harmony: Chroma, sources: Sources) -> KeyEstimate | None:
-    if not harmony.energy.size:
-        return None
-    # The duration of notes says more about the key than their level, so all frames weigh the same,
-    # except those 40 dB below the loudest.
-    sounding = harmony.energy > 0.01 * harmony.energy.max()
-    guesses = find_key(
-        _durations(harmony.treble[sounding]) + _BASS_FOR_KEY * _durations(harmony.bass[sounding])
-    )
-    if len(guesses) < 2:
-        return None
-    return KeyEstimate(
-        best=_candidate(guesses[0]),
-        second=_candidate(guesses[1]),
-        tuning_cents=100.0 * harmony.tuning,
-        source=sources.harmony_stems,
-    )
-
-
-def _durations(frames: F32) -> F64:
-    """Return the share of each pitch class in the total duration, `[12]`."""
-    norm = np.linalg.norm(frames, axis=1, keepdims=True)
-    total = np.sum(frames / np.maximum(norm, 1e-9), axis=0, dtype=np.float64)
-    return np.asarray(total / max(float(total.sum()), 1e-9), np.float64)
-
-
-def _candidate(guess: KeyGuess) -> KeyCandidate:
-    return KeyCandidate(key=guess.label, camelot=guess.camelot, confidence=min(1.0, guess.weight))
-
-
-def _chords(harmony: Chroma, spans: chords.Spans) -> tuple[ChordSegment, ...]:
-    if not harmony.treble.size:
-        return ()
-    edges = spans.edges
-    treble = between(harmony.treble, harmony.rate, edges)
-    bass = between(harmony.bass, harmony.rate, edges)
-    energy = between(harmony.energy, harmony.rate, edges)
-    decoded = chords.decode(
-        chords.likeness(treble, bass), energy, stay=spans.stay, weight=spans.weight
-    )
-    states = np.array(decoded.states)
-    starts = [0, *(np.flatnonzero(np.diff(states)) + 1).tolist(), states.size]
-    return tuple(
-        ChordSegment(
-            start=float(edges[first]),
-            end=float(edges[last]),
-            chord=chords.LABELS[int(states[first])],
-            confidence=float(np.clip(decoded.confidence[first:last].mean(), 0.0, 1.0)),
-        )
-        for first, last in pairwise(starts)
     )
 
 

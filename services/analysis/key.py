@@ -1,6 +1,7 @@
 """Key estimation by correlation with Temperley's key profiles. Pure numpy."""
 
 from dataclasses import dataclass
+from itertools import pairwise
 
 import numpy as np
 
@@ -69,3 +70,60 @@ def find_key(pitches: F64, *, sharpness: float = 12.0) -> list[KeyGuess]:
     weights /= weights.sum()
     order = np.argsort(-weights)
     return [KeyGuess(int(index) % 12, bool(index >= 12), float(weights[index])) for index in order]
+
+
+@dataclass(frozen=True, slots=True)
+class KeySpan:
+    """Spans `first` to `last`, the latter not included, in one key."""
+
+    first: int
+    last: int
+    guess: KeyGuess
+
+
+def find_key_spans(pitches: F64, *, penalty: float = 6.0) -> list[KeySpan]:
+    """Segment a piece into sections of one key each.
+
+    The cross entropy of each span's pitch classes under the 24 profiles as distributions, and the
+    Viterbi algorithm with a penalty for each change (after D. Temperley, "Music and Probability",
+    2007, chapter 6). Then `find_key` names each section, and neighbours of one key are joined.
+
+    Parameters
+    ----------
+    pitches
+        Strength of each pitch class in each span, such as a beat, `[spans, 12]` from C, ≥ 0.
+    penalty
+        Evidence in nats that a change of key needs.
+
+    Returns
+    -------
+    list
+        In order of time, without gaps; empty if no span has a pitch.
+    """
+    if not pitches.any():
+        return []
+    profiles = np.array([np.roll(shape, at) for shape in (_MAJOR, _MINOR) for at in range(12)])
+    odds = np.log(profiles / profiles.sum(axis=1, keepdims=True))
+    evidence = pitches / np.maximum(pitches.sum(axis=1, keepdims=True), 1e-9) @ odds.T
+    score = evidence[0].copy()
+    links = np.tile(np.arange(len(odds)), (len(evidence), 1))
+    for span in range(1, len(evidence)):
+        best = int(np.argmax(score))
+        links[span, score < score[best] - penalty] = best
+        score = np.maximum(score, score[best] - penalty) + evidence[span]
+    path = [int(np.argmax(score))]
+    for span in range(len(evidence) - 1, 0, -1):
+        path.append(int(links[span, path[-1]]))
+    path.reverse()
+    edges = [0, *(np.flatnonzero(np.diff(path)) + 1).tolist(), len(path)]
+    joined: list[KeySpan] = []
+    for first, last in pairwise(edges):
+        guesses = find_key(pitches[first:last].sum(axis=0))
+        guess = guesses[0] if guesses else None
+        if joined and (guess is None or joined[-1].guess.label == guess.label):
+            before = joined.pop()
+            first = before.first
+            guess = (find_key(pitches[first:last].sum(axis=0)) or [before.guess])[0]
+        if guess is not None:
+            joined.append(KeySpan(first if joined else 0, last, guess))
+    return joined

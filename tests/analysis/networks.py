@@ -19,6 +19,11 @@ def weights() -> dict[str, Path]:
     return open_store(KitSettings()).verified(manifest)
 
 
+def beat_weights() -> list[Path]:
+    """Return the weights of the networks of beats."""
+    return [path for name, path in weights().items() if name.startswith("beatnet")]
+
+
 @cache
 def engine() -> Engine:
     """Return the engine."""

@@ -6,7 +6,7 @@ import pytest
 from kit.arrays import F32
 from kit.weights.damage import CheckpointError
 from services.analysis.beat_network import BANDS, RATE, BeatNetworks, features
-from tests.analysis.networks import weights
+from tests.analysis.networks import beat_weights, weights
 from tests.support import signals
 
 
@@ -35,7 +35,7 @@ def test_blocks_of_any_length_give_the_same() -> None:
 
 
 def test_networks_hold_their_state_from_batch_to_batch() -> None:
-    networks = BeatNetworks(list(weights().values()))
+    networks = BeatNetworks(beat_weights())
     inputs = described(signals.drum_loop(120.0, 1, sample_rate=RATE).audio)
     whole = networks.run([inputs])
     assert whole.shape == (3, len(inputs), 2)
@@ -48,7 +48,7 @@ def test_networks_hold_their_state_from_batch_to_batch() -> None:
 
 def test_networks_find_the_beat() -> None:
     audio = signals.drum_loop(100.0, 8, sample_rate=RATE).audio
-    mean = BeatNetworks(list(weights().values())).run([described(audio)]).mean(axis=0).sum(axis=1)
+    mean = BeatNetworks(beat_weights()).run([described(audio)]).mean(axis=0).sum(axis=1)
     beats = np.round(np.arange(8, 32) * 0.6 * 50).astype(int)
     between = np.round((np.arange(8, 31) + 0.5) * 0.6 * 50).astype(int)
     assert mean[beats].mean() > 3 * mean[between].mean()

@@ -3,8 +3,9 @@ from itertools import product
 import numpy as np
 import pytest
 
-from services.analysis.chords import LABELS, NONE, decode, likeness, spans
-from services.analysis.key import NAMES, KeyGuess, find_key
+from services.analysis.chord_network import QUALITIES
+from services.analysis.chords import LABELS, NONE, decode, likeness, name_spans, spans
+from services.analysis.key import NAMES, KeyGuess, find_key, find_key_spans
 
 CAMELOT = {
     "C:maj": "8B", "G:maj": "9B", "D:maj": "10B", "A:maj": "11B", "E:maj": "12B", "B:maj": "1B",
@@ -44,9 +45,12 @@ def test_key_weights_are_shares() -> None:
     assert find_key(np.ones(12)) == []
 
 
+def root_of(label: str) -> int:
+    return LABELS.index(label) // len(QUALITIES)
+
+
 def triad(label: str) -> np.ndarray[tuple[int], np.dtype[np.float64]]:
-    index = LABELS.index(label)
-    root, third = index % 12, 4 if index < 12 else 3
+    root, third = root_of(label), 4 if label.endswith("maj") else 3
     shape = np.full(12, 0.05)
     shape[[root, (root + third) % 12, (root + 7) % 12]] = 1.0
     return shape
@@ -55,7 +59,7 @@ def triad(label: str) -> np.ndarray[tuple[int], np.dtype[np.float64]]:
 def test_chords_are_followed() -> None:
     truth = ["C:maj"] * 4 + ["A:min"] * 4 + ["F:maj"] * 4 + ["G:maj"] * 4
     treble = np.array([triad(label) for label in truth])
-    bass = np.array([np.eye(12)[LABELS.index(label) % 12] for label in truth])
+    bass = np.array([np.eye(12)[root_of(label)] for label in truth])
     result = decode(likeness(treble, bass), np.ones(16))
     assert [LABELS[state] for state in result.states] == truth
     assert result.confidence.min() > 0.5
@@ -73,7 +77,7 @@ def test_silence_and_noise_have_no_chord() -> None:
     result = decode(likeness(treble, np.zeros((8, 12))), np.array([1.0] * 4 + [0.0] * 4))
     assert [LABELS[state] for state in result.states] == ["C:maj"] * 4 + ["N"] * 4
     assert result.states[-1] == NONE
-    assert decode(np.zeros((0, 24)), np.zeros(0)).states == ()
+    assert decode(np.zeros((0, NONE)), np.zeros(0)).states == ()
 
 
 def test_the_bass_tells_which_of_two_chords_it_is() -> None:
@@ -81,8 +85,8 @@ def test_the_bass_tells_which_of_two_chords_it_is() -> None:
     both = np.maximum(triad("C:maj"), triad("A:min"))[None].repeat(4, axis=0)
     on_a = decode(likeness(both, np.eye(12)[[9] * 4]), np.ones(4))
     on_c = decode(likeness(both, np.eye(12)[[0] * 4]), np.ones(4))
-    assert LABELS[on_a.states[0]] == "A:min"
-    assert LABELS[on_c.states[0]] == "C:maj"
+    assert LABELS[on_a.states[0]] == "A:min7"
+    assert LABELS[on_c.states[0]] == "C:maj6"
 
 
 def test_a_chord_may_change_half_way_between_beats() -> None:
@@ -120,16 +124,16 @@ def test_without_beats_chords_change_anywhere_alike() -> None:
 @pytest.mark.parametrize("seed", range(5))
 def test_the_likeliest_sequence_is_found(seed: int) -> None:
     rng = np.random.default_rng(seed)
-    fit = np.full((4, 24), -5.0)
+    fit = np.full((4, NONE), -5.0)
     fit[:, [0, 5, 7]] = rng.uniform(0.3, 0.7, (4, 3))
     stay = rng.uniform(0.2, 0.9, 4)
     result = decode(fit, np.ones(4), stay=stay, none_at=-5.0)
 
     def score(path: tuple[int, ...]) -> float:
-        total = 10.0 * float(sum(fit[span, state] for span, state in enumerate(path)))
+        total = 20.0 * float(sum(fit[span, state] for span, state in enumerate(path)))
         for span in range(1, 4):
             same = path[span] == path[span - 1]
-            total += float(np.log(stay[span] if same else (1 - stay[span]) / 24))
+            total += float(np.log(stay[span] if same else (1 - stay[span]) / NONE))
         return total
 
     every = {path: np.exp(score(path)) for path in product((0, 5, 7), repeat=4)}
@@ -138,3 +142,51 @@ def test_the_likeliest_sequence_is_found(seed: int) -> None:
     for span, state in enumerate(result.states):
         share = sum(value for path, value in every.items() if path[span] == state) / whole
         assert result.confidence[span] == pytest.approx(share, abs=1e-3)
+
+
+def test_the_network_decides_between_chords_that_fit_alike() -> None:
+    treble = np.array([triad("C:maj")] * 4)
+    learned = np.full((4, len(LABELS)), -8.0)
+    learned[:, LABELS.index("C:7")] = -0.1
+    result = decode(likeness(treble, np.zeros((4, 12))), np.ones(4), learned=learned)
+    assert {LABELS[state] for state in result.states} == {"C:7"}
+
+
+def test_a_chord_is_named_by_its_bass_only_if_that_is_a_note_of_it() -> None:
+    treble = np.array([triad("C:maj")] * 2 + [triad("F:maj")] * 2 + [triad("A:min")] * 2)
+    bass = np.eye(12)[[4, 4, 2, 2, 4, 4]]
+    result = decode(likeness(treble, bass, bass_weight=0.0), np.ones(6))
+    named = name_spans(result, bass, np.zeros((6, 12)))
+    assert [(span.first, span.last, span.label) for span in named] == [
+        (0, 2, "C:maj/3"),
+        (2, 4, "F:maj"),
+        (4, 6, "A:min/5"),
+    ]
+    unclear = name_spans(result, np.full((6, 12), 0.3), np.zeros((6, 12)))
+    assert [span.label for span in unclear] == ["C:maj", "F:maj", "A:min"]
+    silent = decode(likeness(treble * 0, bass * 0), np.zeros(6))
+    assert [span.label for span in name_spans(silent, bass, np.zeros((6, 12)))] == ["N"]
+    assert name_spans(decode(np.zeros((0, NONE)), np.zeros(0)), bass[:0], bass[:0]) == []
+
+
+def scale(tonic: int, beats: int) -> np.ndarray[tuple[int, int], np.dtype[np.float64]]:
+    """Return beats that play the triads of degrees 1, 4 and 5 of a major key by turns."""
+    rows = [triad(f"{NAMES[(tonic + step) % 12]}:maj") for step in (0, 5, 7, 0)]
+    return np.array([rows[beat // 4 % 4] for beat in range(beats)])
+
+
+def test_a_change_of_key_is_found_where_it_is() -> None:
+    parts = find_key_spans(np.concatenate([scale(0, 48), scale(3, 32)]))
+    assert [part.guess.label for part in parts] == ["C:maj", "Eb:maj"]
+    assert parts[0].first == 0
+    assert parts[1].last == 80
+    assert abs(parts[1].first - 48) <= 4
+    assert parts[0].last == parts[1].first
+
+
+def test_a_song_in_one_key_has_one_section_and_silence_none() -> None:
+    silence = np.zeros((8, 12))
+    (only,) = find_key_spans(np.concatenate([silence, scale(7, 64), silence]))
+    assert (only.first, only.last, only.guess.label) == (0, 80, "G:maj")
+    assert find_key_spans(silence) == []
+    assert find_key_spans(np.zeros((0, 12))) == []

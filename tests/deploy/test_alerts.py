@@ -13,7 +13,7 @@ import yaml
 from deploy.k8s.dashboard import PANELS
 from deploy.servers.base import ServerError
 from deploy.tools.promtool import promtool
-from tests.architecture.sources import sources
+from tests.architecture.sources import ROOT, sources
 
 MONITORING = Path(__file__).parents[2] / "deploy" / "k8s" / "components" / "monitoring"
 RULES = yaml.safe_load((MONITORING / "rules.yaml").read_text(encoding="utf-8"))["spec"]
@@ -157,3 +157,9 @@ def test_an_alert_fires_in_its_state_and_no_other_does(
         "exp_annotations": {key: filled(text) for key, text in rule["annotations"].items()},
     }
     assert not _run(checker, tmp_path, [_test({**QUIET, **series}, at, {name: [alert]})])
+
+
+def test_the_operators_page_explains_every_alert() -> None:
+    page = (ROOT / "docs" / "operating.md").read_text(encoding="utf-8")
+    explained = set(re.findall(r"^\| `(Cratedig\w+)` \|", page, re.MULTILINE))
+    assert explained == _alerts().keys()

@@ -1,5 +1,6 @@
 """What an overlay renders to is complete, consistent, confined, and can reach what it needs."""
 
+import os
 import re
 from collections.abc import Iterator
 from pathlib import Path
@@ -320,3 +321,22 @@ def test_a_pod_verifies_the_weights_that_its_job_fetches(rendered: Rendered, fol
         mounted = {entry["name"]: entry for entry in container["volumeMounts"]}
         assert env["KIT_WEIGHTS_DIR"] == mounted["weights"]["mountPath"]
         assert mounted["weights"].get("readOnly", False) == (container is not fetching)
+
+
+def test_an_overlay_may_let_the_gateway_reach_identity_providers(tmp_path: Path) -> None:
+    def path(folder: str) -> str:
+        return os.path.relpath(ROOT / "deploy" / "k8s" / folder, tmp_path.resolve())
+
+    content = {
+        "resources": [path("overlays/dev")],
+        "components": [path("components/identity-providers")],
+    }
+    (tmp_path / "kustomization.yaml").write_text(yaml.safe_dump(content))
+    rendered = Rendered(render(tmp_path))
+    reaching = {
+        name
+        for name, pod in rendered.pods()
+        if ("outside", 443) in destinations(rendered.rules(pod, "egress"))
+        and not name.startswith("weights-")
+    }
+    assert reaching == {"gateway", "library"}

@@ -34,4 +34,4 @@ def definitions(cluster: Cluster) -> None:
     if not DEFINITIONS.is_dir():
         pytest.skip(f"not checked: no definitions in {DEFINITIONS}; set CRATEDIG_TEST_CRDS")
     cluster.kubectl("apply", "--server-side", "-f", str(DEFINITIONS))
-    cluster.kubectl("wait", "--for=condition=Established", "crd", "--all", "--timeout=60s")
+    cluster.kubectl("wait", "--for=condition=Established", "crd", "--all", "--timeout=600s")

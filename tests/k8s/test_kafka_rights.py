@@ -1,8 +1,6 @@
 """The Kafka users of the manifests can do what their services do, and nothing else."""
 
 import asyncio
-import signal
-import subprocess
 from collections.abc import AsyncIterator, Iterator
 
 import pytest
@@ -13,11 +11,6 @@ from aiokafka.protocol.admin import CreateAclsRequest
 from contracts.ids import JobId, WorkerId
 from contracts.jobs import JobReleased, JobRequested, Priority, TaskName
 from contracts.topics import JOBS_EVENTS, TOPICS, commands
-from deploy.servers.base import Launch
-from deploy.servers.kafka import CLUSTER, PROPERTIES, VERSION, Kafka
-from deploy.servers.processes import spawn, stop
-from deploy.servers.state import free_ports
-from deploy.servers.tools import cache, require
 from kit.bus.base import AnyEvent, BusError
 from kit.bus.kafka.bus import KafkaBus
 from kit.bus.kafka.security import KafkaSecurity
@@ -25,7 +18,7 @@ from kit.clock import new_id
 from services.library.completion.worker_events import GROUP
 from tests.architecture.sources import ROOT
 from tests.support.events import make_event
-from tests.support.running_server import eventually
+from tests.support.secured_kafka import secured_broker
 from tests.support.timeouts import HANG_TIMEOUT
 
 pytestmark = pytest.mark.k8s
@@ -35,13 +28,7 @@ RESOURCES = {"topic": 2, "group": 3, "cluster": 4}
 OPERATIONS = {"Read": 3, "Write": 4, "Describe": 8, "IdempotentWrite": 12}
 LITERAL, ALLOW = 3, 3
 """Numbers of Kafka's protocol."""
-LOGIN = "org.apache.kafka.common.security.scram.ScramLoginModule required"
-JAAS = "listener.name.sasl_plaintext.scram-sha-512.sasl.jaas.config"
-SECURED = f"""\
-sasl.enabled.mechanisms=SCRAM-SHA-512
-sasl.mechanism.inter.broker.protocol=SCRAM-SHA-512
-inter.broker.listener.name=SASL_PLAINTEXT
-{JAAS}={LOGIN} username="admin" password="admin";
+AUTHORIZED = """\
 authorizer.class.name=org.apache.kafka.metadata.authorizer.StandardAuthorizer
 super.users=User:admin;User:ANONYMOUS
 """
@@ -57,28 +44,9 @@ def users() -> list[dict[str, object]]:
 def servers(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     """A broker with the users of the manifests, whose passwords are their names."""
     folder = tmp_path_factory.mktemp("kafka")
-    Kafka().fetch(print)
-    clients, controller = free_ports(2)
-    text = PROPERTIES.format(clients=clients, controller=controller, folder=folder / "data")
-    text = text.replace("=PLAINTEXT://", "=SASL_PLAINTEXT://")
-    text = text.replace("map=PLAINTEXT:PLAINTEXT", "map=SASL_PLAINTEXT:SASL_PLAINTEXT")
-    properties = folder / "server.properties"
-    properties.write_text(text + SECURED)
-    java = (require("java"), "-Xmx512m", "-cp", str(cache() / f"kafka-{VERSION}" / "lib" / "*"))
-    names = ["admin", *(user["metadata"]["name"] for user in users())]
-    scram = [f"--add-scram=SCRAM-SHA-512=[name={name},password={name}]" for name in names]
-    subprocess.run(
-        (*java, "kafka.tools.StorageTool", "format", "-t", CLUSTER, "-c", str(properties), *scram),
-        check=True,
-        capture_output=True,
-    )
-    launch = Launch((*java, "kafka.Kafka", str(properties)), {})
-    broker = spawn(launch, folder=folder, log=folder / "log")
-    try:
-        eventually(lambda: Kafka().healthy({"clients": clients}), what="a broker")
-        yield f"127.0.0.1:{clients}"
-    finally:
-        stop(broker, number=signal.SIGTERM, timeout=20.0)
+    names = [str(user["metadata"]["name"]) for user in users()]
+    with secured_broker(folder, ("admin", *names), settings=AUTHORIZED) as address:
+        yield address
 
 
 def bus(servers: str, user: str) -> KafkaBus:

@@ -20,7 +20,7 @@ from kit.bus.dead_letters import parse_dead_letter, parse_id
 from kit.bus.delivery import pause
 from kit.bus.kafka.clients import milliseconds, start_client, stop_client
 from kit.bus.kafka.consumer import KafkaConsumer
-from kit.bus.kafka.security import KafkaSecurity
+from kit.bus.kafka.security import KafkaSecurity, refused_certificate
 from kit.bus.records import DeadLetterRecord, Record
 from kit.bus.watchdog import KafkaTimes, Stalled, Watch
 
@@ -282,7 +282,10 @@ class KafkaBus:
                     await start_client(producer, self.times.request)
                 except (KafkaError, OSError, TimeoutError) as error:
                     await stop_client(producer, 5.0)
-                    raise BusError(f"Kafka at {self.servers} does not answer: {error!r}") from error
+                    context = self._security.get("ssl_context")
+                    refused = await refused_certificate(self.servers, context)
+                    why = refused or f"Kafka at {self.servers} does not answer: {error!r}"
+                    raise BusError(why) from error
                 self._producer = producer
             return self._producer
 

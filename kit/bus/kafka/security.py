@@ -1,11 +1,17 @@
 """How clients of a Kafka cluster encrypt their connections and authenticate."""
 
+import asyncio
+import contextlib
 import ssl
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from contracts.music import Seconds
+
 MECHANISM = "SCRAM-SHA-512"
+_HANDSHAKE: Seconds = 3.0
+"""Longest wait for one broker's certificate."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,3 +47,36 @@ class KafkaSecurity:
                 "sasl_plain_password": self.password,
             }
         return options
+
+
+async def refused_certificate(servers: str, context: ssl.SSLContext | None) -> str | None:
+    """Return why the certificate of a broker is refused; `None` if none is.
+
+    The client library reports only that no broker answers.
+
+    Parameters
+    ----------
+    servers
+        `host:port[,host:port]`.
+    context
+        With what the client checks certificates; `None` if it does not encrypt.
+    """
+    if context is None:
+        return None
+    for server in servers.split(","):
+        host, _, port = server.rpartition(":")
+        try:
+            async with asyncio.timeout(_HANDSHAKE):
+                _, writer = await asyncio.open_connection(host.strip("[]"), int(port), ssl=context)
+        except ssl.SSLCertVerificationError as error:
+            return (
+                f"the certificate of {server} is refused: {error.verify_message}. KIT_BUS_CA must "
+                "name a PEM file with the authority that signed it, and the certificate must name "
+                "this host"
+            )
+        except (OSError, TimeoutError, ValueError):
+            continue
+        writer.close()
+        with contextlib.suppress(OSError):
+            await writer.wait_closed()
+    return None

@@ -46,6 +46,11 @@ test.each([
   ["Cmaj7", "C:maj7", "Cmaj7"],
   ["F♯dim", "F#:dim", "F#dim"],
   ["Dsus4", "D:sus4", "Dsus4"],
+  ["C/E", "C:maj/3", "C/E"],
+  ["F#m7/E", "F#:min7/b7", "F#m7/E"],
+  ["Am7/A", "A:min7", "Am7"],
+  ["Bhdim7", "B:hdim7", "Bhdim7"],
+  ["Cmmaj7", "C:minmaj7", "Cmmaj7"],
   ["", "N", ""],
 ])("the chord %s is %s", (text, chord, typed) => {
   expect(parseChord(text)).toBe(chord);

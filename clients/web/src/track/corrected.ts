@@ -1,5 +1,6 @@
 /** What the user corrected, in place of what the machine found; and values as they are typed. */
 import type { Correction, CorrectionField } from "../data/corrections";
+import { chordParts, degreeOf } from "./chord-parts";
 import type { Beat } from "./grid";
 import type { Analysis, Chord, LyricLine, Lyrics, Notes, Section } from "./song";
 
@@ -103,7 +104,7 @@ export function retimed(
 
 const NOTE = "([A-Ga-g])\\s?([#♯b♭]?)";
 const KEY = new RegExp(`^${NOTE}\\s?(m|min|minor|M|maj|major|)$`);
-const CHORD = new RegExp(`^${NOTE}(m(?!aj)|min|)\\s?(maj|dim|aug|sus|)([0-9]*)$`);
+const CHORD = new RegExp(`^${NOTE}(m(?!aj)|min|)\\s?(maj|hdim|dim|aug|sus|)([0-9]*)(?:/${NOTE})?$`);
 
 /** A key as the server stores it, such as `A:min` of `Am`; `null` if the text is none. */
 export function parseKey(text: string): string | null {
@@ -121,19 +122,21 @@ export function parseChord(text: string): string | null {
   if (!match) return null;
   const [, , , minor = "", kind = "", degree = ""] = match;
   const quality = minor ? `min${kind}${degree}` : `${kind}${degree}`;
-  return `${root(match)}:${quality || "maj"}`;
+  const bass = match[6] ? `/${degreeOf(root(match), root(match, 6))}` : "";
+  return `${root(match)}:${quality || "maj"}${bass === "/1" ? "" : bass}`;
 }
 
-function root(match: RegExpExecArray): string {
-  const accidental = (match[2] ?? "").replace("♯", "#").replace("♭", "b");
-  return `${(match[1] ?? "").toUpperCase()}${accidental}`;
+function root(match: RegExpExecArray, at = 1): string {
+  const accidental = (match[at + 1] ?? "").replace("♯", "#").replace("♭", "b");
+  return `${(match[at] ?? "").toUpperCase()}${accidental}`;
 }
 
-/** A chord as it is typed: `Am7`, and nothing for no chord. */
+/** A chord as it is typed: `Am7`, `C/E`, and nothing for no chord. */
 export function chordText(chord: string): string {
-  const [note = "", quality = ""] = chord.split(":");
+  const { note, quality, bass } = chordParts(chord);
   if (note === "N" || note === "X") return "";
-  return note + quality.replace(/^min/, "m").replace(/^maj(?!\d)/, "");
+  const kind = quality.replace(/^min/, "m").replace(/^maj(?!\d)/, "");
+  return note + kind + (bass ? `/${bass}` : "");
 }
 
 /** Beats per minute as they are typed; `null` if the text is none. */

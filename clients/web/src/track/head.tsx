@@ -13,7 +13,7 @@ import type { SongData } from "./data";
 import { MAX_TEMPO, MIN_TEMPO, chordText, parseTempo } from "./corrected";
 import { rename, saveKey, takeBack } from "./edits";
 import { useAtPlayhead } from "./now";
-import { formText, keyName, shareText } from "./song";
+import { formText, keyChanges, keyName, shareText, tempoRange, type Analysis } from "./song";
 
 export function TrackHead({
   song,
@@ -84,6 +84,16 @@ function NameField({ song, onDone }: { song: SongData; onDone: () => void }) {
   );
 }
 
+function tempoTitle({ steadiness, curve }: NonNullable<Analysis["tempo"]>): string {
+  const steady = `Steady: ${Math.round(steadiness * 100)} % of beats`;
+  return [steady, tempoRange(curve)].filter(Boolean).join("; ");
+}
+
+function keyTitle({ second, sections }: NonNullable<Analysis["key"]>): string {
+  const other = `Second: ${keyName(second.key)}, ${shareText(second.confidence)}`;
+  return [other, keyChanges(sections)].filter(Boolean).join("; ");
+}
+
 function Facts({ song, saveTempo }: { song: SongData; saveTempo: (bpm: number | null) => void }) {
   const { item, analysis, results, corrections } = song;
   const tempo = analysis?.tempo;
@@ -110,7 +120,7 @@ function Facts({ song, saveTempo }: { song: SongData; saveTempo: (bpm: number | 
           detail={isOurs || !tempo ? "" : shareText(tempo.confidence)}
           says={isOurs && tempo ? tempo.bpm.toFixed(1) : null}
           onTakeBack={() => takeBack(song, "tempo")}
-          title={tempo && `Steady: ${Math.round(tempo.steadiness * 100)} % of beats`}
+          title={tempo && tempoTitle(tempo)}
         />
       )}
       {(key ?? ownKey) && (
@@ -122,7 +132,7 @@ function Facts({ song, saveTempo }: { song: SongData; saveTempo: (bpm: number | 
           detail={ownKey || !key ? "" : `${key.best.camelot} ${shareText(key.best.confidence)}`}
           says={ownKey && key ? keyName(key.best.key) : null}
           onTakeBack={() => takeBack(song, "key")}
-          title={key && `Second: ${keyName(key.second.key)}, ${shareText(key.second.confidence)}`}
+          title={key && keyTitle(key)}
         />
       )}
       {loudness !== undefined && (

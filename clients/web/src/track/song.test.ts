@@ -6,7 +6,9 @@ import {
   filesOf,
   formText,
   hasOwnStems,
+  keyChanges,
   shareText,
+  tempoRange,
   type Artifact,
   type Job,
 } from "./song";
@@ -57,7 +59,21 @@ describe("texts", () => {
     expect(chordLabel("A:min")).toEqual({ root: "Am", suffix: "" });
     expect(chordLabel("F#:maj7")).toEqual({ root: "F♯", suffix: "maj7" });
     expect(chordLabel("Bb:7")).toEqual({ root: "B♭", suffix: "7" });
+    expect(chordLabel("B:hdim7")).toEqual({ root: "B", suffix: "ø7" });
+    expect(chordLabel("C:min/b3")).toEqual({ root: "Cm", suffix: "/E♭" });
     expect(chordLabel("N")).toBeNull();
+  });
+
+  it("writes what changes within a song, and nothing of what does not", () => {
+    const points = (...tempi: number[]) => tempi.map((bpm) => ({ bpm }));
+    expect(tempoRange(points(99.6, 130.2, 101))).toBe("100–130 BPM");
+    expect([points(120, 121), [], undefined].map(tempoRange)).toEqual(["", "", ""]);
+    const keys = [
+      { key: "C:maj", start: 0 },
+      { key: "F#:min", start: 64.2 },
+    ];
+    expect(keyChanges(keys)).toBe("C major, then F♯ minor from 1:04");
+    expect(keyChanges(undefined)).toBe("");
   });
 
   it("writes shares and the form", () => {

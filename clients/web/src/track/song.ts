@@ -1,5 +1,7 @@
 /** What the server knows of a song, as its files and jobs say it. */
 import type { Schemas } from "../data/api";
+import { formatClock } from "../parts/format";
+import { chordParts } from "./chord-parts";
 import type { Beat } from "./grid";
 
 export type Artifact = Schemas["Artifact"];
@@ -24,9 +26,15 @@ export interface Analysis {
     readonly steadiness: number;
     readonly candidates: readonly { readonly bpm: number; readonly weight: number }[];
     readonly beats_per_bar: number;
+    /** The tempo over time; analyses from before version 5 have none. */
+    readonly curve?: readonly { readonly time: number; readonly bpm: number }[];
   } | null;
   readonly beats: readonly Beat[];
-  readonly key?: { readonly best: KeyReading; readonly second: KeyReading } | null;
+  readonly key?: {
+    readonly best: KeyReading;
+    readonly second: KeyReading;
+    readonly sections?: readonly KeySection[];
+  } | null;
   readonly chords: readonly Chord[];
   readonly sections: readonly Section[];
 }
@@ -35,6 +43,11 @@ export interface KeyReading {
   readonly key: string;
   readonly camelot: string;
   readonly confidence: number;
+}
+
+export interface KeySection {
+  readonly start: number;
+  readonly key: string;
 }
 
 export interface Chord {
@@ -189,8 +202,8 @@ export function stemColor(stem: string): string {
 
 /** A chord as people write it: root and suffix. `null` for no chord. */
 export function chordLabel(chord: string): { root: string; suffix: string } | null {
-  const [root = "", quality = ""] = chord.split(":");
-  if (root === "N" || root === "X") return null;
+  const { note, quality, bass } = chordParts(chord);
+  if (note === "N" || note === "X") return null;
   const isMinor = quality.startsWith("min");
   const suffixes: Readonly<Record<string, string>> = {
     maj: "",
@@ -199,17 +212,39 @@ export function chordLabel(chord: string): { root: string; suffix: string } | nu
     min7: "7",
     min6: "6",
     maj6: "6",
+    minmaj7: "maj7",
+    hdim7: "ø7",
   };
   return {
-    root: root.replace("#", "♯").replace("b", "♭") + (isMinor ? "m" : ""),
-    suffix: suffixes[quality] ?? quality,
+    root: signs(note) + (isMinor ? "m" : ""),
+    suffix: (suffixes[quality] ?? quality) + (bass ? `/${signs(bass)}` : ""),
   };
 }
 
 /** `A minor`, `F♯ major`. */
 export function keyName(key: string): string {
   const [root = "", mode = ""] = key.split(":");
-  return `${root.replace("#", "♯").replace("b", "♭")} ${mode === "min" ? "minor" : "major"}`;
+  return `${signs(root)} ${mode === "min" ? "minor" : "major"}`;
+}
+
+function signs(note: string): string {
+  return note.replace("#", "♯").replace("b", "♭");
+}
+
+/** `99–131 BPM` of a tempo that changes by more than 2 %, else nothing. */
+export function tempoRange(curve: readonly { readonly bpm: number }[] | undefined): string {
+  const tempi = (curve ?? []).map(({ bpm }) => bpm);
+  const [low, high] = [Math.min(...tempi), Math.max(...tempi)];
+  return tempi.length > 0 && high / low > 1.02 ? `${low.toFixed(0)}–${high.toFixed(0)} BPM` : "";
+}
+
+/** `C major, then A minor from 1:04` of a key that changes, else nothing. */
+export function keyChanges(sections: readonly KeySection[] | undefined): string {
+  return (sections ?? [])
+    .map(({ key, start }, index) =>
+      index === 0 ? keyName(key) : `then ${keyName(key)} from ${formatClock(start)}`,
+    )
+    .join(", ");
 }
 
 /** `.91`: a share with two decimals and no zero before them. */

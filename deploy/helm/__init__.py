@@ -1,0 +1,1 @@
+"""The Helm chart, generated from the sources of the kustomize overlays."""
