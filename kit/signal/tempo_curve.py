@@ -16,14 +16,14 @@ _TOLERANCE = 0.01
 
 
 @dataclass(frozen=True, slots=True)
-class TempoPoint:
+class CurvePoint:
     """A tempo in beats a minute at a time in seconds."""
 
     time: float
     bpm: float
 
 
-def tempo_curve(beats: F64, stretches: Sequence[Stretch]) -> tuple[TempoPoint, ...]:
+def tempo_curve(beats: F64, stretches: Sequence[Stretch]) -> tuple[CurvePoint, ...]:
     """Describe the tempo over time as a piecewise-linear curve.
 
     The local tempo of a beat is the slope of a line through it and up to four beats on either side,
@@ -57,7 +57,7 @@ def tempo_curve(beats: F64, stretches: Sequence[Stretch]) -> tuple[TempoPoint, .
             break
         tolerance *= 1.5
     points = [
-        TempoPoint(float(time), float(bpm))
+        CurvePoint(float(time), float(bpm))
         for times, local in kept
         for time, bpm in zip(times, local, strict=True)
     ]

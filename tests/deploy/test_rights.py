@@ -91,25 +91,25 @@ async def test_a_real_store_refuses_what_no_policy_allows(
     for name, store in stores.items():
         assert await store.ready(), name
     await library.put_bytes(Bucket.ORIGINALS, keys.upload, b"a song", media_type=TEXT)
-    made = keys.result(TaskName.INGEST)
+    result = keys.result(TaskName.INGEST)
     assert await ingest.get_bytes(Bucket.ORIGINALS, keys.upload) == b"a song"
-    await ingest.put_bytes(Bucket.DERIVED, made, b"{}", media_type=TEXT)
+    await ingest.put_bytes(Bucket.DERIVED, result, b"{}", media_type=TEXT)
     large = tmp_path / "large"
     large.write_bytes(bytes(20 << 20))
     await ingest.put_file(
         Bucket.DERIVED, keys.result(TaskName.INGEST, "large"), large, media_type=TEXT
     )
-    assert await midi.get_bytes(Bucket.DERIVED, made) == b"{}"
+    assert await midi.get_bytes(Bucket.DERIVED, result) == b"{}"
     assert await midi.head(Bucket.DERIVED, keys.result(TaskName.MIDI, "absent")) is None
     refused = (
         midi.get_bytes(Bucket.ORIGINALS, keys.upload),
-        midi.put_bytes(Bucket.DERIVED, made, b"forged", media_type=TEXT),
+        midi.put_bytes(Bucket.DERIVED, result, b"forged", media_type=TEXT),
         midi.put_bytes(Bucket.ORIGINALS, keys.upload, b"forged", media_type=TEXT),
-        midi.delete(Bucket.DERIVED, [made]),
-        ingest.delete(Bucket.DERIVED, [made]),
+        midi.delete(Bucket.DERIVED, [result]),
+        ingest.delete(Bucket.DERIVED, [result]),
         ingest.put_bytes(Bucket.ORIGINALS, keys.upload, b"forged", media_type=TEXT),
-        gateway.get_bytes(Bucket.DERIVED, made),
-        gateway.put_bytes(Bucket.DERIVED, made, b"forged", media_type=TEXT),
+        gateway.get_bytes(Bucket.DERIVED, result),
+        gateway.put_bytes(Bucket.DERIVED, result, b"forged", media_type=TEXT),
     )
     for call in refused:
         with pytest.raises(ObjectError, match=r"Access ?[Dd]enied"):

@@ -3,7 +3,7 @@ from itertools import pairwise
 import numpy as np
 import pytest
 
-from kit.signal.tempo_curve import MAX_POINTS, TempoPoint, tempo_curve
+from kit.signal.tempo_curve import MAX_POINTS, CurvePoint, tempo_curve
 from kit.signal.tempo_map import Stretch, find_stretches
 
 
@@ -12,11 +12,11 @@ def beats_of(steps: np.ndarray, *, jitter: float, seed: int = 0) -> np.ndarray:
     return beats + np.random.default_rng(seed).normal(0, jitter, beats.size)
 
 
-def curve_of(beats: np.ndarray) -> tuple[TempoPoint, ...]:
+def curve_of(beats: np.ndarray) -> tuple[CurvePoint, ...]:
     return tempo_curve(beats, find_stretches(beats))
 
 
-def at(curve: tuple[TempoPoint, ...], times: np.ndarray) -> np.ndarray:
+def at(curve: tuple[CurvePoint, ...], times: np.ndarray) -> np.ndarray:
     return np.interp(times, [point.time for point in curve], [point.bpm for point in curve])
 
 
