@@ -77,6 +77,7 @@ async def survive(
     return server.points.failed
 
 
+@pytest.mark.slow
 @pytest.mark.timeout(300)
 @FAILURES
 @pytest.mark.parametrize("life", LIVES)
@@ -89,6 +90,7 @@ async def test_every_point_on_sqlite(on_sqlite: FailpointServer, life: str, kill
     assert point > 60
 
 
+@pytest.mark.slow
 @pytest.mark.timeout(120)
 @FAILURES
 async def test_any_two_points_on_sqlite(on_sqlite: FailpointServer, kills: bool) -> None:

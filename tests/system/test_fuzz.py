@@ -61,6 +61,7 @@ def own_ids(user: Client, folder: Path) -> dict[str, str]:
     }
 
 
+@pytest.mark.slow
 def test_no_request_makes_a_fault(server: RunningServer, tmp_path: Path) -> None:
     operations = [
         operation.ok()

@@ -63,6 +63,7 @@ def test_no_job_is_lost_doubled_or_stuck(server: RunningServer, tmp_path: Path) 
         server.parts["server"].kill()
 
 
+@pytest.mark.slow
 def test_engines_killed_at_work_cost_no_job_and_no_worker(
     server: RunningServer, tmp_path: Path
 ) -> None:
@@ -95,6 +96,7 @@ def test_engines_killed_at_work_cost_no_job_and_no_worker(
         server.parts["server"].kill()
 
 
+@pytest.mark.slow
 def test_a_job_that_was_at_work_when_the_process_was_killed_counts_as_lost(
     server: RunningServer, tmp_path: Path
 ) -> None:
@@ -124,6 +126,7 @@ def test_a_job_that_was_at_work_when_the_process_was_killed_counts_as_lost(
         server.parts["server"].kill()
 
 
+@pytest.mark.slow
 def test_a_server_stops_in_good_order_within_its_grace_period(
     server: RunningServer, tmp_path: Path
 ) -> None:

@@ -19,6 +19,7 @@ SEED = int(os.environ.get("CRATEDIG_TEST_SEED", "20"))
 pytestmark = [pytest.mark.xdist_group("system"), pytest.mark.timeout(300 + MUTANTS)]
 
 
+@pytest.mark.slow
 @pytest.mark.data
 def test_every_odd_file_is_taken_or_refused_with_a_reason(server: RunningServer) -> None:
     if not ODD.is_dir():
@@ -32,6 +33,7 @@ def test_every_odd_file_is_taken_or_refused_with_a_reason(server: RunningServer)
     assert server.ready()
 
 
+@pytest.mark.slow
 def test_damaged_files_are_taken_or_refused_with_a_reason(
     server: RunningServer, tmp_path: Path
 ) -> None:
