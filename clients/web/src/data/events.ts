@@ -154,7 +154,9 @@ function refresh(event: LiveEvent): void {
   if (event.type === "search.matched") stale.add(JSON.stringify(["saved-searches"]));
   if (event.type === "recommendations.updated") stale.add(JSON.stringify(["recommendations"]));
   if (event.type === "map.changed") stale.add(JSON.stringify(["maps", "all"]));
-  if (event.type === "import.changed") stale.add(JSON.stringify(["imports"]));
+  // A file may be refused after its import has ended.
+  if (event.type === "import.changed" || event.type === "item.changed")
+    stale.add(JSON.stringify(["imports"]));
   if (event.type === "tag.proposed") stale.add(JSON.stringify(["taught"]));
   timer ??= setTimeout(() => {
     timer = null;
