@@ -167,7 +167,7 @@ types: setup ## Check static types
 
 .PHONY: test
 test: setup weights oidc-provider ## Run every test that needs no server
-	$(BIN)/python -m pytest -n 2 --dist loadgroup -m "not cluster and not k8s and not slow and not gpu and not daw and not images" $(ARGS)
+	$(BIN)/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder -m "not cluster and not k8s and not slow and not gpu and not daw and not images" $(ARGS)
 
 .PHONY: test-web-short
 test-web-short: setup web chromium ## Run the web client's unit tests, and short flows in a browser
@@ -254,7 +254,7 @@ test-fuzz: setup weights ## Send CASES generated requests to the API's operation
 
 .PHONY: test-all
 test-all: setup weights oidc-provider ## Run every test, including the long ones
-	$(BIN)/python -m pytest -n 2 --dist loadgroup -m "not cluster and not k8s and not gpu and not daw and not images" $(ARGS)
+	$(BIN)/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder -m "not cluster and not k8s and not gpu and not daw and not images" $(ARGS)
 	$(MAKE) test-schedules SCHEDULES=20000
 	$(MAKE) test-failpoints
 	$(MAKE) test-kills KILLS=200 JOBS=1000

@@ -15,7 +15,7 @@ from tests.architecture.sources import ROOT
 from tests.support.compose import ComposeError, project
 
 # A machine that has not built the parser yet builds it first.
-pytestmark = [pytest.mark.timeout(600), pytest.mark.xdist_group("compose")]
+pytestmark = pytest.mark.timeout(600)
 
 FILE = ROOT / "compose.yaml"
 EXAMPLE = ROOT / ".env.example"

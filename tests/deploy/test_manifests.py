@@ -13,7 +13,7 @@ from tests.architecture.sources import ROOT, known_settings, services, workers
 from tests.support.kustomize import render
 
 # A machine that has neither kubectl nor kustomize builds one first.
-pytestmark = [pytest.mark.timeout(600), pytest.mark.xdist_group("kustomize")]
+pytestmark = pytest.mark.timeout(600)
 
 OVERLAYS = ("dev", "production", "external")
 SERVICES = [*services(), ROOT / "gateway"]

@@ -25,10 +25,7 @@ from tests.support.oidc import (
     running_provider,
 )
 
-pytestmark = [
-    pytest.mark.skipif(not installed(), reason=MISSING),
-    pytest.mark.xdist_group("oidc-provider"),
-]
+pytestmark = pytest.mark.skipif(not installed(), reason=MISSING)
 
 PUBLIC = "http://localhost"
 CALLBACK = f"{PUBLIC}/v1/sign-in/acme/callback"

@@ -18,7 +18,7 @@ from tests.support.webhook_receiver import Receiver
 from tests.support.webhook_receiver import receiver as running_receiver
 from tests.system.shell import PASSWORD, Shell, email, shell_of
 
-pytestmark = [pytest.mark.xdist_group("system"), pytest.mark.timeout(180)]
+pytestmark = pytest.mark.timeout(180)
 UNKNOWN = "01920000-0000-7000-8000-000000000000"
 
 

@@ -13,7 +13,7 @@ from tests.support.running_server import RunningServer
 from tests.support.sounds import write_tone
 from tests.system.shell import Shell, shell_of
 
-pytestmark = [pytest.mark.xdist_group("system"), pytest.mark.timeout(180)]
+pytestmark = pytest.mark.timeout(180)
 
 
 @pytest.fixture

@@ -11,7 +11,7 @@ from cratedig import NotFoundError
 from tests.support.running_server import RunningServer
 from tests.system.shell import Shell, shell_of
 
-pytestmark = [pytest.mark.xdist_group("system"), pytest.mark.timeout(180)]
+pytestmark = pytest.mark.timeout(180)
 
 
 @pytest.fixture

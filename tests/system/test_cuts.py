@@ -12,7 +12,7 @@ from tests.support import signals
 from tests.support.running_server import RunningServer
 from tests.support.sounds import write_tone
 
-pytestmark = [pytest.mark.xdist_group("system"), pytest.mark.timeout(180)]
+pytestmark = pytest.mark.timeout(180)
 
 
 @pytest.fixture(scope="module")

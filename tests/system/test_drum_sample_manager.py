@@ -11,7 +11,7 @@ from tests.support.running_server import RunningServer, eventually
 from tests.support.sounds import write_tone
 from tests.system.test_sdk import PASSWORD, email
 
-pytestmark = [pytest.mark.xdist_group("system"), pytest.mark.timeout(180)]
+pytestmark = pytest.mark.timeout(180)
 TABLE = Path(__file__).parents[2] / "docs" / "drum-sample-manager.md"
 OPERATION = re.compile(r"^\| `([a-z/]+)` \|", re.MULTILINE)
 

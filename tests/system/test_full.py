@@ -18,7 +18,7 @@ from cratedig.cli.app import app
 from cratedig.credentials import save
 from tests.support.running_server import ROOT, RunningServer
 
-pytestmark = [pytest.mark.xdist_group("system"), pytest.mark.timeout(400)]
+pytestmark = pytest.mark.timeout(400)
 
 SUNG = (
     Path(os.environ.get("CRATEDIG_TEST_DATA", ROOT.parent / "shared" / "data"))

@@ -33,7 +33,7 @@ LEFT_OUT = {
     ("POST", "/v1/sessions/logout"): "likewise",
 }
 
-pytestmark = [pytest.mark.xdist_group("system"), pytest.mark.timeout(120 + CASES)]
+pytestmark = pytest.mark.timeout(120 + CASES)
 
 
 def own_ids(user: Client, folder: Path) -> dict[str, str]:

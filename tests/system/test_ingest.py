@@ -12,7 +12,7 @@ from services.library.jobs.policy import Policy
 from tests.support.running_server import RunningServer, embedded_server, eventually, running
 from tests.support.sounds import write_tone
 
-pytestmark = [pytest.mark.xdist_group("system"), pytest.mark.timeout(300)]
+pytestmark = pytest.mark.timeout(300)
 
 
 def write_noise(path: Path, *, size: int, seed: int) -> Path:

@@ -25,7 +25,7 @@ KILLS = int(os.environ.get("CRATEDIG_TEST_KILLS", "3"))
 JOBS = int(os.environ.get("CRATEDIG_TEST_KILL_JOBS", "18"))
 SEED = int(os.environ.get("CRATEDIG_TEST_SEED", "20"))
 
-pytestmark = [pytest.mark.xdist_group("kills"), pytest.mark.timeout(60 + 25 * KILLS + JOBS)]
+pytestmark = pytest.mark.timeout(60 + 25 * KILLS + JOBS)
 
 
 @pytest.fixture

@@ -16,7 +16,7 @@ ODD = DATA / "odd_files" / "shared"
 MUTANTS = int(os.environ.get("CRATEDIG_TEST_MUTANTS", "30"))
 SEED = int(os.environ.get("CRATEDIG_TEST_SEED", "20"))
 
-pytestmark = [pytest.mark.xdist_group("system"), pytest.mark.timeout(300 + MUTANTS)]
+pytestmark = pytest.mark.timeout(300 + MUTANTS)
 
 
 @pytest.mark.slow

@@ -10,7 +10,7 @@ import pytest
 from tests.support.running_server import RunningServer, eventually
 from tests.system.shell import COMMAND, Shell, shell_of
 
-pytestmark = [pytest.mark.xdist_group("system"), pytest.mark.timeout(180)]
+pytestmark = pytest.mark.timeout(180)
 FOLLOWED_WITHIN = 5.0
 """Seconds after which a change is in the folder."""
 

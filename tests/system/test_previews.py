@@ -15,7 +15,7 @@ from kit.audio.encode import Encoder
 from tests.separation.synthetic_vocals import RATE, song
 from tests.support.running_server import RunningServer, eventually
 
-pytestmark = [pytest.mark.xdist_group("system"), pytest.mark.timeout(180)]
+pytestmark = pytest.mark.timeout(180)
 
 SECONDS = 90
 PARAMS = {"weights": "spleeter-2stems", "depth": "16", "overlap": 0.5}

@@ -14,7 +14,7 @@ from tests.support.running_server import ROOT, RunningServer
 from tests.support.sounds import write_tone
 from tests.system.test_sdk import CASES
 
-pytestmark = [pytest.mark.xdist_group("system"), pytest.mark.timeout(180)]
+pytestmark = pytest.mark.timeout(180)
 README = (ROOT / "clients" / "python" / "README.md").read_text(encoding="utf-8")
 UUID = r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}"
 VARIES = re.compile(

@@ -26,7 +26,7 @@ from tests.system.sdk_harness import (
     replace_pipeline,
 )
 
-pytestmark = [pytest.mark.xdist_group("system"), pytest.mark.timeout(180)]
+pytestmark = pytest.mark.timeout(180)
 Case = Callable[[Any, SdkHarness], Any]
 CASES: dict[str, Case] = {
     "account.create": lambda c, w: c.account.create(email(), PASSWORD),

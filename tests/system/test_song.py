@@ -20,7 +20,7 @@ from cratedig.types import Upload
 from tests.support.running_server import ROOT, RunningServer
 from tests.support.sounds import write_tone
 
-pytestmark = [pytest.mark.xdist_group("system"), pytest.mark.timeout(180)]
+pytestmark = pytest.mark.timeout(180)
 
 SONG = ROOT / "examples" / "song" / "song.flac"
 TRUTH = json.loads((SONG.parent / "truth.json").read_text(encoding="utf-8"))

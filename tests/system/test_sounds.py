@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from cratedig import Client
 from tests.support.running_server import RunningServer, eventually
 
-pytestmark = [pytest.mark.xdist_group("system"), pytest.mark.timeout(600)]
+pytestmark = pytest.mark.timeout(600)
 
 RATE = 44_100
 BEAT = 0.5

@@ -16,7 +16,7 @@ from cratedig.credentials import save
 from cratedig.types import Artifact
 from tests.support.running_server import ROOT, RunningServer, eventually
 
-pytestmark = [pytest.mark.xdist_group("system"), pytest.mark.timeout(300)]
+pytestmark = pytest.mark.timeout(300)
 
 SONG = ROOT / "examples" / "song" / "song.flac"
 RATE = 44_100

@@ -13,7 +13,7 @@ from cratedig import Client
 from tests.support.running_server import ROOT, RunningServer
 from tests.support.sounds import write_tone
 
-pytestmark = [pytest.mark.xdist_group("system"), pytest.mark.timeout(180)]
+pytestmark = pytest.mark.timeout(180)
 
 UNKNOWN = "01920000-0000-7000-8000-000000000000"
 OPENAPI = json.loads((ROOT / "contracts" / "schemas" / "openapi.json").read_text("utf-8"))
