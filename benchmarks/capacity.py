@@ -17,7 +17,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from benchmarks.environments import ROOT, SMALLEST
+from benchmarks.environments import ROOT, SMALLEST, write_figures
 from benchmarks.full import song
 from benchmarks.memory import Peaks
 from contracts.jobs import TaskName
@@ -151,11 +151,7 @@ def main() -> None:
     lines = list(tables(measure(args.seconds)))
     print("\n".join(lines))
     if args.write:
-        begin, end = "<!-- capacity: begin -->", "<!-- capacity: end -->"
-        before, rest = PAGE.read_text(encoding="utf-8").split(begin, 1)
-        _, after = rest.split(end, 1)
-        text = "\n".join(lines)
-        PAGE.write_text(f"{before}{begin}\n{text}\n{end}{after}", encoding="utf-8")
+        write_figures(PAGE, "\n".join(lines), name="capacity")
 
 
 if __name__ == "__main__":

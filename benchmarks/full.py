@@ -20,7 +20,7 @@ from pathlib import Path
 import numpy as np
 import soundfile
 
-from benchmarks.environments import ROOT, SMALLEST, test_data
+from benchmarks.environments import ROOT, SMALLEST, test_data, write_figures
 from benchmarks.memory import Peaks
 from cratedig import Client
 from cratedig.types import Run
@@ -172,11 +172,7 @@ def main() -> None:
         print(line, flush=True)
         lines.append(line)
     if args.write:
-        begin, end = "<!-- full: begin -->", "<!-- full: end -->"
-        before, rest = PAGE.read_text(encoding="utf-8").split(begin, 1)
-        _, after = rest.split(end, 1)
-        text = "\n".join(lines)
-        PAGE.write_text(f"{before}{begin}\n{text}\n{end}{after}", encoding="utf-8")
+        write_figures(PAGE, "\n".join(lines), name="full")
 
 
 if __name__ == "__main__":

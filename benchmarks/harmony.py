@@ -7,7 +7,6 @@ Apart from the recorded piano and drums of "rendered songs", all songs are gener
 
 import argparse
 import sys
-import tempfile
 from collections.abc import Iterator, Sequence
 from itertools import pairwise
 from pathlib import Path
@@ -16,17 +15,10 @@ from typing import Any
 import numpy as np
 
 from benchmarks.analysis_cases import Case, pieces, songs, triads
-from benchmarks.environments import (
-    ROOT,
-    SMALLEST,
-    few,
-    reference_python,
-    test_data,
-    write_figures,
-)
+from benchmarks.environments import ROOT, SMALLEST, few, test_data, write_figures
 from benchmarks.harmony_cases import HarmonyCase, chord_songs, forms, modulations, tempo_courses
-from benchmarks.midi import Peer, peer
-from benchmarks.rhythm import Pair, Scorer, answer_pairs, earlier_tree, table
+from benchmarks.midi import Peer
+from benchmarks.rhythm import Pair, Scorer, compared, table
 from benchmarks.rhythm_cases import fluidsynth
 
 BEFORE = "753ccd89"
@@ -163,16 +155,7 @@ def main(arguments: Sequence[str]) -> None:
     if data is None:
         print("no recordings: set CRATEDIG_TEST_DATA to the folder of test data")
         return
-    script = ROOT / "benchmarks" / "analysis_reference.py"
-    answers = ROOT / "benchmarks" / "harmony_answers.py"
-    with (
-        tempfile.TemporaryDirectory() as scratch,
-        earlier_tree(args.before) as earlier,
-        peer(reference_python("analysis"), script) as judge,
-        peer("env", f"PYTHONPATH={ROOT}", sys.executable, answers) as now,
-        peer("env", f"PYTHONPATH={earlier}", sys.executable, answers) as before,
-    ):
-        pairs = list(answer_pairs(every_case(data), Path(scratch), now, before))
+    with compared(args.before, "harmony_answers.py", every_case(data)) as (judge, pairs):
         tables = (
             ("chords, major/minor", overlap(judge, "chords")),
             ("chords, sevenths", overlap(judge, "sevenths")),

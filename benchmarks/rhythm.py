@@ -68,14 +68,29 @@ def earlier_tree(commit: str) -> Iterator[Path]:
         yield Path(folder)
 
 
-def answers(tree: Path) -> tuple[str | Path, ...]:
-    """Return the command that answers for the service of a tree."""
-    script = ROOT / "benchmarks" / "rhythm_answers.py"
-    return ("env", f"PYTHONPATH={tree}", sys.executable, script)
+@contextmanager
+def compared(commit: str, script: str, cases: Sequence[Case]) -> Iterator[tuple[Peer, list[Pair]]]:
+    """Give mir_eval as a judge, and the answers of both services to each case.
+
+    Parameters
+    ----------
+    commit
+        Whose service answers beside that of this tree.
+    script
+        The file among the benchmarks that answers for the service which it imports.
+    """
+    answers = ROOT / "benchmarks" / script
+    with (
+        tempfile.TemporaryDirectory() as scratch,
+        earlier_tree(commit) as earlier,
+        peer(reference_python("analysis"), ROOT / "benchmarks" / "analysis_reference.py") as judge,
+        peer("env", f"PYTHONPATH={ROOT}", sys.executable, answers) as now,
+        peer("env", f"PYTHONPATH={earlier}", sys.executable, answers) as before,
+    ):
+        yield judge, list(_answer_pairs(cases, Path(scratch), now, before))
 
 
-def answer_pairs(cases: Sequence[Case], folder: Path, now: Peer, before: Peer) -> Iterator[Pair]:
-    """Yield both answers to each case."""
+def _answer_pairs(cases: Sequence[Case], folder: Path, now: Peer, before: Peer) -> Iterator[Pair]:
     for number, case in enumerate(cases):
         path = write_audio(folder / f"{number}.flac", case.audio[None], case.rate)
         request = {"path": str(path), "loop": case.loop}
@@ -167,15 +182,7 @@ def main(arguments: Sequence[str]) -> None:
     if data is None:
         print("no recordings: set CRATEDIG_TEST_DATA to the folder of test data")
         return
-    script = ROOT / "benchmarks" / "analysis_reference.py"
-    with (
-        tempfile.TemporaryDirectory() as scratch,
-        earlier_tree(args.before) as earlier,
-        peer(reference_python("analysis"), script) as judge,
-        peer(*answers(ROOT)) as now,
-        peer(*answers(earlier)) as before,
-    ):
-        pairs = list(answer_pairs(every_case(data), Path(scratch), now, before))
+    with compared(args.before, "rhythm_answers.py", every_case(data)) as (judge, pairs):
         tables = (
             ("loops: tempo, accuracy 1", tempo_within(0.04)),
             ("loops: tempo, accuracy 2", tempo_within(0.04, OCTAVES)),

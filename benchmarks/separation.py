@@ -26,7 +26,13 @@ from typing import Any
 import numpy as np
 import soundfile
 
-from benchmarks.environments import ROOT, SMALLEST, reference_python, test_data
+from benchmarks.environments import (
+    ROOT,
+    SMALLEST,
+    reference_python,
+    test_data,
+    write_figures,
+)
 from kit.arrays import F32
 from kit.audio.decode import read
 from kit.inference.opening import open_network
@@ -411,14 +417,6 @@ def memory(folder: Path, minutes: Sequence[int]) -> Iterator[str]:
     )
 
 
-def _write(part: str, text: str) -> None:
-    begin, end = f"<!-- {part}: begin -->", f"<!-- {part}: end -->"
-    content = README.read_text(encoding="utf-8")
-    before, rest = content.split(begin, 1)
-    _, after = rest.split(end, 1)
-    README.write_text(f"{before}{begin}\n{text}\n{end}{after}", encoding="utf-8")
-
-
 def main(arguments: Sequence[str]) -> None:
     """Run the benchmark, print the figures and, with `--write`, update the README."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks.separation", description=__doc__)
@@ -448,7 +446,7 @@ def main(arguments: Sequence[str]) -> None:
                 printed.append(line)
         print(flush=True)
         if args.write:
-            _write(part, "\n".join(printed))
+            write_figures(README, "\n".join(printed), name=part)
 
 
 if __name__ == "__main__":
