@@ -7,6 +7,7 @@ import numpy as np
 
 from kit.arrays import F64
 from services.analysis.chord_network import QUALITIES
+from services.analysis.chroma import unit_rows
 from services.analysis.key import NAMES
 
 LABELS = (*(f"{name}:{quality}" for name in NAMES for quality in QUALITIES), "N")
@@ -97,12 +98,6 @@ def _templates() -> F64:
     return np.asarray(rows / np.linalg.norm(rows, axis=1, keepdims=True), np.float64)
 
 
-def normalise(values: F64) -> F64:
-    """Scale each row to a norm of 1; rows of zeros stay."""
-    norm = np.linalg.norm(values, axis=1, keepdims=True)
-    return np.asarray(values / np.maximum(norm, 1e-9), np.float64)
-
-
 def likeness(treble: F64, bass: F64, *, bass_weight: float = 0.25) -> F64:
     """Score each chord against each span's chroma by template matching.
 
@@ -119,7 +114,7 @@ def likeness(treble: F64, bass: F64, *, bass_weight: float = 0.25) -> F64:
         `[spans, 168]`, about 0 to 1 plus `bass_weight`.
     """
     roots = np.repeat(np.eye(12), len(QUALITIES), axis=0)
-    fit = normalise(treble) @ _templates().T + bass_weight * (normalise(bass) @ roots.T)
+    fit = unit_rows(treble) @ _templates().T + bass_weight * (unit_rows(bass) @ roots.T)
     return np.asarray(fit, np.float64)
 
 
@@ -235,7 +230,7 @@ def name_spans(chords: Chords, bass: F64, learned: F64) -> list[ChordSpan]:
     states = np.array(chords.states)
     if not states.size:
         return []
-    evidence = learned + _BASS_WEIGHT * normalise(bass)
+    evidence = learned + _BASS_WEIGHT * unit_rows(bass)
     joined = []
     for first, last in pairwise([0, *np.flatnonzero(np.diff(states)) + 1, states.size]):
         state = int(states[first])

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable
 from dataclasses import dataclass
+from typing import TypeVar
 
 import numpy as np
 
@@ -18,6 +19,8 @@ _HARMONICS = 16
 _DECAY = 0.7
 """Amplitude of each harmonic over that of the one below it."""
 _ROUNDS = 30
+
+Rows = TypeVar("Rows", F32, F64)
 
 
 @dataclass(frozen=True, slots=True)
@@ -192,3 +195,10 @@ def between(values: F32, rate: float, edges: F64) -> F64:
     last = np.maximum(at[1:], first + 1)
     count = (last - first).reshape(-1, *([1] * (values.ndim - 1)))
     return np.asarray((sums[last] - sums[first]) / count, dtype=np.float64)
+
+
+def unit_rows(values: Rows) -> Rows:
+    """Scale each row to a norm of 1; rows of zeros stay."""
+    norm = np.linalg.norm(values, axis=1, keepdims=True)
+    scaled: Rows = values / np.maximum(norm, 1e-9)
+    return scaled

@@ -7,7 +7,7 @@ from contracts.music import Stem
 from kit.arrays import F32, F64
 from services.analysis import chords
 from services.analysis.chord_network import ChordActivations
-from services.analysis.chroma import Chroma, between
+from services.analysis.chroma import Chroma, between, unit_rows
 from services.analysis.key import KeyGuess, find_key, find_key_spans
 
 _BASS_FOR_KEY = 0.1
@@ -37,7 +37,9 @@ def estimate_key(harmony: Chroma, edges: F64, source: tuple[Stem, ...]) -> KeyEs
     # The duration of notes says more about the key than their level, so all frames weigh the same,
     # except those 40 dB below the loudest.
     sounding = harmony.energy > 0.01 * harmony.energy.max()
-    treble, bass = (_unit(frames) * sounding[:, None] for frames in (harmony.treble, harmony.bass))
+    treble, bass = (
+        unit_rows(frames) * sounding[:, None] for frames in (harmony.treble, harmony.bass)
+    )
     guesses = find_key(_share(treble) + _BASS_FOR_KEY * _share(bass))
     if len(guesses) < 2:
         return None
@@ -61,11 +63,6 @@ def estimate_key(harmony: Chroma, edges: F64, source: tuple[Stem, ...]) -> KeyEs
         tuning_cents=100.0 * harmony.tuning,
         source=source,
     )
-
-
-def _unit(frames: F32) -> F32:
-    norm = np.linalg.norm(frames, axis=1, keepdims=True)
-    return np.asarray(frames / np.maximum(norm, 1e-9), np.float32)
 
 
 def _share(frames: F32) -> F64:

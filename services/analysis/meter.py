@@ -7,6 +7,7 @@ import numpy as np
 
 from kit.arrays import F32, F64
 from services.analysis.beat_network import Activations
+from services.analysis.chroma import unit_rows
 
 METRES: Mapping[int, float] = {2: -2.7, 3: 0.4, 4: 0.0, 5: -1.2, 6: -2.8, 7: -1.0}
 """Beats per bar that are considered, with their prior as a logarithm."""
@@ -79,8 +80,7 @@ def harmonic_change(chroma: F64) -> F64:
     chroma
         `[beats, 12]`: the mean from each beat to the next.
     """
-    norm = np.linalg.norm(chroma, axis=1, keepdims=True)
-    unit = chroma / np.maximum(norm, 1e-9)
+    unit = unit_rows(chroma)
     change = np.zeros(chroma.shape[0])
     change[1:] = 1.0 - np.sum(unit[1:] * unit[:-1], axis=1)
     return change
@@ -130,7 +130,7 @@ def find_repetition(beats: F64, strength: F32, rate: float, chroma: F64) -> Repe
     ]
     rhythm = np.cbrt(np.column_stack(groups).reshape(beats.size - 1, -1))
     rhythm = (rhythm - rhythm.mean(axis=0)) / (rhythm.std(axis=0) + 1e-9)
-    unit = chroma[:-1] / np.maximum(np.linalg.norm(chroma[:-1], axis=1, keepdims=True), 1e-9)
+    unit = unit_rows(chroma[:-1])
     return Repetition(_correlations(rhythm), _correlations(unit - unit.mean(axis=0)))
 
 

@@ -6,6 +6,7 @@ from itertools import pairwise
 import numpy as np
 
 from kit.arrays import F64
+from services.analysis.chroma import unit_rows
 
 _REACH_SECONDS = 10.0
 """Seconds that are compared before and after each boundary."""
@@ -40,10 +41,8 @@ def describe(treble: F64, bands: F64) -> F64:
     bands
         Levels of mel bands in dB, `[spans, bands]`.
     """
-    norm = np.linalg.norm(treble, axis=1, keepdims=True)
-    harmony = treble / np.maximum(norm, 1e-9)
     parts = []
-    for values in (harmony, bands):
+    for values in (unit_rows(treble), bands):
         centred = values - values.mean(axis=0)
         spread = float(np.sqrt(np.mean(np.sum(centred**2, axis=1))))
         parts.append(centred / spread if spread > 1e-9 else centred * 0.0)
@@ -69,13 +68,11 @@ def novelty(features: F64, *, reach: int) -> F64:
         `[spans]`, 0 to 1: 1 if both sides are uniform and opposite to each other.
     """
     spans = features.shape[0]
-    norm = np.linalg.norm(features, axis=1, keepdims=True)
-    unit = features / np.maximum(norm, 1e-9)
     side = np.arange(-reach, reach) + 0.5
     taper = np.exp(-0.5 * (side / (0.5 * reach)) ** 2)
     kernel = np.sign(side)[:, None] * np.sign(side)[None, :] * taper[:, None] * taper[None, :]
     kernel /= np.abs(kernel).sum()
-    padded = np.pad(unit, ((reach, reach), (0, 0)))
+    padded = np.pad(unit_rows(features), ((reach, reach), (0, 0)))
     curve = np.zeros(spans)
     for span in range(spans):
         window = padded[span : span + 2 * reach]
