@@ -3,12 +3,12 @@
 NOTES.txt, _helpers.tpl and the values of the other overlays are written by hand.
 """
 
-import argparse
 import json
 import sys
 import tomllib
 from pathlib import Path
 
+from deploy.generated import write_or_check
 from deploy.helm.chart import templates
 from deploy.helm.options import yaml_of
 from deploy.helm.values import schema, values
@@ -45,26 +45,11 @@ def files() -> dict[Path, str]:
 
 def main() -> int:
     """Write the files or, with `--check`, name those that differ; return the exit status."""
-    parser = argparse.ArgumentParser(prog="python -m deploy.helm", description=__doc__)
-    parser.add_argument("--check", action="store_true", help="write nothing; status 1 if outdated")
-    check = parser.parse_args().check
     generated = files()
-    status = 0
-    for path, text in generated.items():
-        if path.exists() and path.read_text(encoding="utf-8") == text:
-            continue
-        if check:
-            print(f"{path} is outdated: run `make schemas`", file=sys.stderr)
-            status = 1
-        else:
-            path.write_text(text, encoding="utf-8")
-    for path in set((CHART / "templates").glob("*.yaml")) - set(generated):
-        if check:
-            print(f"{path} is generated no longer: run `make schemas`", file=sys.stderr)
-            status = 1
-        else:
-            path.unlink()
-    return status
+    obsolete = set((CHART / "templates").glob("*.yaml")) - set(generated)
+    return write_or_check(
+        generated, obsolete=obsolete, prog="python -m deploy.helm", description=__doc__
+    )
 
 
 if __name__ == "__main__":

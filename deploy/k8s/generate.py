@@ -3,7 +3,6 @@
 `python -m deploy.k8s.generate` writes them; with `--check` it only compares them.
 """
 
-import argparse
 import json
 import sys
 from collections.abc import Iterator
@@ -23,6 +22,7 @@ from contracts.topics import (
     Topic,
     commands,
 )
+from deploy.generated import write_or_check
 from deploy.k8s.dashboard import dashboards
 from deploy.rights.policies import policies
 from embedded.inventory import SERVICES
@@ -204,19 +204,7 @@ def documents() -> dict[Path, str]:
 
 def main() -> int:
     """Write the files or, with `--check`, name those that differ; return the exit status."""
-    parser = argparse.ArgumentParser(prog="python -m deploy.k8s.generate", description=__doc__)
-    parser.add_argument("--check", action="store_true", help="write nothing; status 1 if outdated")
-    check = parser.parse_args().check
-    status = 0
-    for path, text in documents().items():
-        if path.exists() and path.read_text(encoding="utf-8") == text:
-            continue
-        if check:
-            print(f"{path} is outdated: run `make schemas`", file=sys.stderr)
-            status = 1
-        else:
-            path.write_text(text, encoding="utf-8")
-    return status
+    return write_or_check(documents(), prog="python -m deploy.k8s.generate", description=__doc__)
 
 
 if __name__ == "__main__":
