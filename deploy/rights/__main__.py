@@ -11,7 +11,6 @@ import asyncio
 import secrets
 import sys
 from pathlib import Path
-from urllib.parse import quote
 
 from minio.credentials import StaticProvider
 from minio.error import MinioAdminException
@@ -79,7 +78,7 @@ def give_rights(address: S3Address, folder: Path) -> dict[str, S3Address]:
         addresses[service] = S3Address(address.endpoint, address.secure, user, key, address.region)
         path = folder / f"{user}.env"
         path.touch(mode=0o600)
-        path.write_text(f"KIT_OBJECTS_URL={_url(addresses[service])}\n", encoding="utf-8")
+        path.write_text(f"KIT_OBJECTS_URL={addresses[service].url()}\n", encoding="utf-8")
         print(path)
     return addresses
 
@@ -90,12 +89,6 @@ async def _create_buckets(address: S3Address) -> None:
         await store.ensure()
     finally:
         await store.close()
-
-
-def _url(address: S3Address) -> str:
-    scheme = "s3+https" if address.secure else "s3+http"
-    keys = f"{address.access_key}:{quote(address.secret_key, safe='')}"
-    return f"{scheme}://{keys}@{address.endpoint}?region={address.region}"
 
 
 if __name__ == "__main__":

@@ -16,7 +16,7 @@ from functools import partial
 from itertools import islice
 from pathlib import Path
 from typing import Any, TypeVar
-from urllib.parse import parse_qs, unquote, urlsplit
+from urllib.parse import parse_qs, quote, unquote, urlsplit
 
 import urllib3
 from minio import Minio
@@ -80,6 +80,12 @@ class S3Address:
         region = parse_qs(parts.query).get("region", ["us-east-1"])[0]
         secure = parts.scheme == "s3+https"
         return cls(endpoint, secure, unquote(parts.username), unquote(parts.password), region)
+
+    def url(self) -> str:
+        """Return the address that `parse` reads."""
+        scheme = "s3+https" if self.secure else "s3+http"
+        keys = f"{quote(self.access_key, safe='')}:{quote(self.secret_key, safe='')}"
+        return f"{scheme}://{keys}@{self.endpoint}?region={self.region}"
 
 
 class MinioStore:

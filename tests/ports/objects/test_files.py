@@ -292,7 +292,9 @@ def test_a_wrong_address_says_what_is_right_and_shows_no_secret(url: str, messag
 
 
 def test_an_s3_address_is_read() -> None:
-    address = S3Address.parse("s3+https://k%2Fey:se%40cret@s3.example:9000?region=eu-west-1")
+    url = "s3+https://k%2Fey:se%40cret@s3.example:9000?region=eu-west-1"
+    address = S3Address.parse(url)
+    assert address.url() == url
     assert address == S3Address("s3.example:9000", True, "k/ey", "se@cret", "eu-west-1")
 
 
