@@ -1,10 +1,10 @@
 /** The log of a webhook: each event with its last attempt, sent again on demand. */
 import { useInfiniteQuery } from "@tanstack/react-query";
-import { setQuery, useAddress } from "../address";
 import { problemText } from "../data/problems";
 import { showToast } from "../data/toasts";
 import { whenText } from "../parts/format";
-import { Table, type Column } from "../parts/table";
+import { Log, useChoice } from "../parts/log";
+import type { Column } from "../parts/table";
 import { attemptText, DELIVERY_STATES, eventText } from "./webhook-words";
 import {
   deliveriesQuery,
@@ -15,9 +15,7 @@ import {
 } from "./webhooks-data";
 
 export function Deliveries({ webhook }: { webhook: Webhook }) {
-  const { query } = useAddress();
-  const chosen = query.get("log");
-  const state = chosen !== null && chosen in DELIVERY_STATES ? (chosen as DeliveryState) : null;
+  const state = useChoice<DeliveryState>("log", DELIVERY_STATES);
   const log = useInfiniteQuery(deliveriesQuery(webhook.id, state));
   const columns: readonly Column<Delivery>[] = [
     { label: "When", cell: ({ attempted, created }) => whenText(attempted ?? created) },
@@ -49,45 +47,21 @@ export function Deliveries({ webhook }: { webhook: Webhook }) {
     },
   ];
   return (
-    <>
-      <label className="webhook-filter">
-        Show{" "}
-        <select
-          className="select"
-          value={state ?? ""}
-          onChange={(event) => setQuery({ log: event.target.value || null })}
-        >
-          <option value="">everything</option>
-          {Object.entries(DELIVERY_STATES).map(([value, label]) => (
-            <option key={value} value={value}>
-              {label}
-            </option>
-          ))}
-        </select>
-      </label>
-      <Table
-        label="Log"
-        columns={columns}
-        rows={log.data?.pages.flatMap(({ items }) => items)}
-        keyOf={({ event }) => event}
-        error={log.error}
-        empty={
-          state === null
-            ? "No event was sent within the last seven days."
-            : "No event is in this state."
-        }
-      />
-      {log.hasNextPage && (
-        <button
-          type="button"
-          className="btn webhook-more"
-          disabled={log.isFetchingNextPage}
-          onClick={() => void log.fetchNextPage()}
-        >
-          Older events
-        </button>
-      )}
-    </>
+    <Log
+      label="Log"
+      name="log"
+      choices={DELIVERY_STATES}
+      choice={state}
+      log={log}
+      columns={columns}
+      keyOf={({ event }) => event}
+      empty={
+        state === null
+          ? "No event was sent within the last seven days."
+          : "No event is in this state."
+      }
+      older="Older events"
+    />
   );
 }
 
