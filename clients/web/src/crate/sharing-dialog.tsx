@@ -1,8 +1,8 @@
 /** Sharing a collection by a link that works without an account. */
 import { useQuery } from "@tanstack/react-query";
 import { useState } from "react";
-import { problemText } from "../data/problems";
-import { showToast } from "../data/toasts";
+import { useAttempt } from "../parts/attempt";
+import { copyText } from "../parts/copy-text";
 import { Dialog } from "../parts/dialog";
 import { Segmented } from "../parts/segmented";
 import { createLink, linksQuery, revokeLink, type Link, type PublicAccess } from "./sharing-data";
@@ -26,23 +26,16 @@ export function SharingDialog({
   const [access, setAccess] = useState<PublicAccess>("listen");
   const [days, setDays] = useState(30);
   const [address, setAddress] = useState("");
-  const [problem, setProblem] = useState("");
-  const [isBusy, setIsBusy] = useState(false);
-  const attempt = async (act: () => Promise<void>): Promise<void> => {
-    setIsBusy(true);
-    setProblem("");
-    try {
-      await act();
-    } catch (error) {
-      setProblem(problemText(error));
-    }
-    setIsBusy(false);
-  };
+  const { isBusy, problem, attempt } = useAttempt();
   const create = (): Promise<void> =>
     attempt(async () => {
       const made = await createLink(collection, access, days);
       setAddress(made);
-      await copy(made);
+      // If the browser does not let the page copy, the address is shown and can be selected.
+      await copyText(made, {
+        copied: "The link is copied.",
+        refused: "The link is made. Copy it from the dialog.",
+      });
     });
   return (
     <Dialog label={`Share ${collection.name}`} className="dialog sharing" onClose={onClose}>
@@ -120,14 +113,4 @@ function linkText(link: Link): string {
     new Date(moment).toLocaleDateString("en", { dateStyle: "medium" });
   const allows = link.access === "download" ? "Listen and download" : "Listen";
   return `${allows}, made ${date(link.created)}, until ${date(link.expires)}`;
-}
-
-async function copy(address: string): Promise<void> {
-  try {
-    await navigator.clipboard.writeText(address);
-    showToast("The link is copied.");
-  } catch {
-    // The browser does not let the page copy: the address is shown and can be selected.
-    showToast("The link is made. Copy it from the dialog.");
-  }
 }

@@ -1,18 +1,12 @@
 /** The folder for a DAW that `cratedig sync` keeps up to date: the command, and what it does. */
-import { showToast } from "../data/toasts";
+import { copyText } from "../parts/copy-text";
 import "../styles/settings.css";
 import { syncCommand } from "./sync-command";
 
+const REFUSED = "The browser does not let this page copy. Select the command and copy it.";
+
 export function SyncedFolder({ collection }: { collection?: { id: string; name: string } }) {
   const command = syncCommand(collection);
-  const copy = async (): Promise<void> => {
-    try {
-      await navigator.clipboard.writeText(command);
-      showToast("Copied.");
-    } catch {
-      showToast("The browser does not let this page copy. Select the command and copy it.");
-    }
-  };
   return (
     <div className="synced-folder">
       <p className="settings-lead">
@@ -21,7 +15,11 @@ export function SyncedFolder({ collection }: { collection?: { id: string; name: 
         change until you stop it.
       </p>
       <p className="secret mono">{command}</p>
-      <button type="button" className="btn" onClick={() => void copy()}>
+      <button
+        type="button"
+        className="btn"
+        onClick={() => void copyText(command, { refused: REFUSED })}
+      >
         Copy command
       </button>
       <dl className="facts">

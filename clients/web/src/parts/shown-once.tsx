@@ -1,7 +1,9 @@
 /** A secret that only one answer of the server contains, to be copied now. */
 import type { ReactNode } from "react";
-import { showToast } from "../data/toasts";
+import { copyText } from "./copy-text";
 import "./shown-once.css";
+
+const REFUSED = "The browser does not let the page copy. Select the text and copy it.";
 
 export function ShownOnce({
   secret,
@@ -17,7 +19,11 @@ export function ShownOnce({
     <div role="status" className="shown-once">
       <p className="bold">{children}</p>
       <p className="secret mono">{secret}</p>
-      <button type="button" className="btn" onClick={() => void copy(secret)}>
+      <button
+        type="button"
+        className="btn"
+        onClick={() => void copyText(secret, { refused: REFUSED })}
+      >
         Copy
       </button>{" "}
       <button type="button" className="btn quiet" onClick={onDone}>
@@ -25,13 +31,4 @@ export function ShownOnce({
       </button>
     </div>
   );
-}
-
-async function copy(secret: string): Promise<void> {
-  try {
-    await navigator.clipboard.writeText(secret);
-    showToast("Copied.");
-  } catch {
-    showToast("The browser does not let the page copy. Select the text and copy it.");
-  }
 }

@@ -1,10 +1,10 @@
 /** Change the password. */
 import { useState } from "react";
 import { api, data } from "../data/api";
-import { problemText } from "../data/problems";
 import { session, signIn } from "../data/session";
 import { useStore } from "../data/store";
 import { showToast } from "../data/toasts";
+import { useAttempt } from "../parts/attempt";
 import { PasswordField } from "../sign-in/fields";
 
 export function PasswordSettings() {
@@ -12,15 +12,12 @@ export function PasswordSettings() {
   const [current, setCurrent] = useState("");
   const [next, setNext] = useState("");
   const [keepKeys, setKeepKeys] = useState(false);
-  const [problem, setProblem] = useState("");
-  const [busy, setBusy] = useState(false);
+  const { isBusy, problem, attempt } = useAttempt();
   const hasPassword = "account" in state && state.account.has_password;
   const email = "account" in state ? state.account.email : "";
   const provider = "account" in state ? state.account.provider : null;
-  const change = async (): Promise<void> => {
-    setBusy(true);
-    setProblem("");
-    try {
+  const change = (): Promise<void> =>
+    attempt(async () => {
       await data(
         api.PUT("/v1/account/password", { body: { current, new: next, keep_keys: keepKeys } }),
       );
@@ -29,11 +26,7 @@ export function PasswordSettings() {
       setCurrent("");
       setNext("");
       showToast("The password is changed. Other devices are signed out.");
-    } catch (error) {
-      setProblem(problemText(error));
-    }
-    setBusy(false);
-  };
+    });
   if (provider) {
     return (
       <div className="settings-body">
@@ -82,7 +75,7 @@ export function PasswordSettings() {
           />
           API keys stay valid
         </label>
-        <button type="submit" className="btn primary" style={{ marginTop: 16 }} disabled={busy}>
+        <button type="submit" className="btn primary" style={{ marginTop: 16 }} disabled={isBusy}>
           {hasPassword ? "Change password" : "Set password"}
         </button>
       </form>

@@ -1,6 +1,6 @@
 /** Address, description and kinds of event of a webhook. */
 import { useState } from "react";
-import { problemText } from "../data/problems";
+import { useAttempt } from "../parts/attempt";
 import { TextField } from "../sign-in/fields";
 import { EVENTS } from "./webhook-words";
 import type { EventType, Webhook, WebhookFields } from "./webhooks-data";
@@ -22,19 +22,11 @@ export function WebhookForm({
   const [description, setDescription] = useState(webhook?.description ?? "");
   const [types, setTypes] = useState<readonly string[]>(webhook?.event_types ?? []);
   const [isEvery, setIsEvery] = useState(types.length === 0);
-  const [problem, setProblem] = useState("");
-  const [isBusy, setIsBusy] = useState(false);
+  const { isBusy, problem, attempt } = useAttempt();
   const isEmpty = !isEvery && types.length === 0;
-  const submit = async (): Promise<void> => {
-    setIsBusy(true);
-    setProblem("");
-    try {
-      const chosen = isEvery ? [] : TYPES.filter((type) => types.includes(type));
-      await onSubmit({ url, description, event_types: chosen });
-    } catch (error) {
-      setProblem(problemText(error));
-    }
-    setIsBusy(false);
+  const submit = (): Promise<void> => {
+    const chosen = isEvery ? [] : TYPES.filter((type) => types.includes(type));
+    return attempt(() => onSubmit({ url, description, event_types: chosen }));
   };
   return (
     <form

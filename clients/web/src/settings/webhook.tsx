@@ -1,8 +1,8 @@
 /** One webhook: its state, what can be done with it, its log and its form. */
 import { useState } from "react";
 import { setQuery } from "../address";
-import { problemText } from "../data/problems";
 import { showToast } from "../data/toasts";
+import { useAttempt } from "../parts/attempt";
 import { Dialog } from "../parts/dialog";
 import { formatLength, whenText } from "../parts/format";
 import { Deliveries } from "./deliveries";
@@ -25,21 +25,10 @@ export function WebhookDetail({
   /** Called with a new secret. */
   onSecret: (secret: string) => void;
 }) {
-  const [isBusy, setIsBusy] = useState(false);
+  const { isBusy, problem, attempt } = useAttempt();
   const [isDeleting, setIsDeleting] = useState(false);
   const [test, setTest] = useState<WebhookTest | null>(null);
-  const [problem, setProblem] = useState("");
   const isActive = webhook.state === "active";
-  const attempt = async (act: () => Promise<void>): Promise<void> => {
-    setIsBusy(true);
-    setProblem("");
-    try {
-      await act();
-    } catch (error) {
-      setProblem(problemText(error));
-    }
-    setIsBusy(false);
-  };
   return (
     <>
       <h2 className="bold webhook-address">{webhook.url}</h2>
@@ -132,16 +121,13 @@ function TestResult({ test }: { test: WebhookTest }) {
 }
 
 function DeleteDialog({ webhook, onClose }: { webhook: Webhook; onClose: () => void }) {
-  const [problem, setProblem] = useState("");
-  const remove = async (): Promise<void> => {
-    try {
+  const { problem, attempt } = useAttempt();
+  const remove = (): Promise<void> =>
+    attempt(async () => {
       await deleteWebhook(webhook);
       onClose();
       setQuery({ at: null, log: null });
-    } catch (error) {
-      setProblem(problemText(error));
-    }
-  };
+    });
   return (
     <Dialog label="Delete webhook" onClose={onClose}>
       <h2>Delete webhook</h2>
