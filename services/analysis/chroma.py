@@ -20,7 +20,7 @@ _DECAY = 0.7
 """Amplitude of each harmonic over that of the one below it."""
 _ROUNDS = 30
 
-Rows = TypeVar("Rows", F32, F64)
+Floats = TypeVar("Floats", F32, F64)
 
 
 @dataclass(frozen=True, slots=True)
@@ -197,8 +197,8 @@ def between(values: F32, rate: float, edges: F64) -> F64:
     return np.asarray((sums[last] - sums[first]) / count, dtype=np.float64)
 
 
-def unit_rows(values: Rows) -> Rows:
+def unit_rows(values: Floats) -> Floats:
     """Scale each row to a norm of 1; rows of zeros stay."""
     norm = np.linalg.norm(values, axis=1, keepdims=True)
-    scaled: Rows = values / np.maximum(norm, 1e-9)
+    scaled: Floats = values / np.maximum(norm, 1e-9)
     return scaled
