@@ -12,11 +12,22 @@ const LAID_OUT_WITHIN = { timeout: 240_000 };
 
 const { server, browser } = setUpFlow();
 
-/** Return where the current sound is drawn, in pixels of the page. */
+/** Return where the current sound is drawn, in pixels of the page, once the map has stopped moving. */
 async function ring(page: Page): Promise<readonly [number, number]> {
-  const box = await page.locator(".map-ring .outer").boundingBox();
-  if (!box) throw new Error("no sound is current");
-  return [box.x + box.width / 2, box.y + box.height / 2];
+  return page.evaluate(async () => {
+    const middle = (): readonly [number, number] => {
+      const box = document.querySelector(".map-ring:not([hidden]) .outer")?.getBoundingClientRect();
+      return box ? [box.x + box.width / 2, box.y + box.height / 2] : [NaN, NaN];
+    };
+    for (let still = 0, before = middle(); ;) {
+      await new Promise(requestAnimationFrame);
+      const now = middle();
+      still = now[0] === before[0] && now[1] === before[1] ? still + 1 : 0;
+      // The map draws in the frame after a change.
+      if (still === 2) return now;
+      before = now;
+    }
+  });
 }
 
 test("a map is laid out, played and chosen from", { timeout: 600_000 }, async () => {
@@ -57,9 +68,11 @@ test("a map is laid out, played and chosen from", { timeout: 600_000 }, async ()
 
   // Strumming: a drag with Alt held plays what it passes.
   await page.keyboard.press("End");
-  const [farX, farY] = await ring(page);
   const far = await rows.locator("[aria-selected=true] .ellipsis").first().innerText();
+  await page.locator(".now-playing", { hasText: far }).waitFor();
+  const [farX, farY] = await ring(page);
   await page.keyboard.press("Home");
+  await page.locator(".now-playing", { hasText: first }).waitFor();
   await page.mouse.move(farX - 60, farY - 1);
   await page.keyboard.down("Alt");
   await page.mouse.down();

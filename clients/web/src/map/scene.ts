@@ -125,7 +125,7 @@ export class Scene {
     this.#movement = requestAnimationFrame(step);
   }
 
-  /** Move as little as brings a point into view. */
+  /** Bring a point that is out of view into the middle. */
   reveal(point: number): void {
     const [x, y] = toPixels(this.view, this.#size, this.#index.position(point));
     const edge = 24;
