@@ -30,11 +30,16 @@ ANYONE: dict[str, object] = {"security": []}
 """`openapi_extra` of an operation that needs no login; every other operation requires a scope."""
 
 
-def require(scope: Scope) -> Principal:
+def require(scope: Scope, *, admit: Callable[[Principal], None] | None = None) -> Principal:
     """Return a dependency that requires a scope and yields the caller's principal.
 
     Use it as the default of a parameter: `principal: Principal = require(Scope.READ)`. The
     application must set `app.state.authenticate`.
+
+    Parameters
+    ----------
+    admit
+        Called with the principal once the scope was checked.
     """
 
     @guard
@@ -46,6 +51,8 @@ def require(scope: Scope) -> Principal:
         who = await caller(request)
         if scope not in who.scopes:
             raise ProblemError(ProblemCode.FORBIDDEN, f"This needs the scope {scope.value!r}.")
+        if admit is not None:
+            admit(who)
         return who
 
     return Security(principal, scopes=[scope.value])  # type: ignore[no-any-return]

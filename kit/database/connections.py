@@ -127,7 +127,13 @@ def sqlite_engines(
 
 
 def postgres_engines(
-    url: str, *, pool: int, timeout: Seconds, busy: Seconds, closed: Callable[[], bool]
+    url: str,
+    *,
+    pool: int,
+    timeout: Seconds,
+    busy: Seconds,
+    closed: Callable[[], bool],
+    actor: str,
 ) -> tuple[AsyncEngine, AsyncEngine]:
     """Return the read engine and the write engine of a Postgres database.
 
@@ -141,7 +147,11 @@ def postgres_engines(
         Maximum wait for a connection.
     closed
         Whether the database is closed; the engines then open no connection any more.
+    actor
+        Whom statements act as in a context that does not say it; see `kit.database.actors`.
     """
+    from kit.database.actor_connections import ActorConnection, tell_readers, tell_writers
+
     common = {
         "application_name": "cratedig",
         "statement_timeout": str(int(timeout * 1000)),
@@ -162,7 +172,11 @@ def postgres_engines(
             pool_timeout=busy,
             pool_pre_ping=False,
             pool_recycle=1800,
-            connect_args={"server_settings": server_settings, "timeout": busy},
+            connect_args={
+                "server_settings": server_settings,
+                "timeout": busy,
+                "connection_class": ActorConnection,
+            },
             **settings,
         )
         _refuse_after_close(new, closed)
@@ -170,4 +184,7 @@ def postgres_engines(
         return new
 
     reading = {**common, "default_transaction_read_only": "on"}
-    return engine(reading, **_READING), engine(common)
+    reader, writer = engine(reading, **_READING), engine(common)
+    tell_readers(reader, actor)
+    tell_writers(writer, actor)
+    return reader, writer

@@ -18,6 +18,7 @@ from sqlalchemy.ext.asyncio import AsyncSession, async_sessionmaker
 
 from contracts.music import Seconds
 from kit.clock import Clock
+from kit.database.actors import NOBODY, SERVICE, acting_as
 from kit.database.base import DatabaseUnavailable
 from kit.database.clock import DatabaseClock
 from kit.database.connections import (
@@ -58,6 +59,11 @@ class Database(DatabaseClock, PreparedStatements, Notifications):
     Its clock, its prepared statements and its notifications are classes of their own, so that a
     function that needs only one of them can say so.
 
+    Parameters
+    ----------
+    actor
+        Whom transactions act as in a context that does not say it; see `kit.database.actors`.
+
     Raises
     ------
     ValueError
@@ -72,6 +78,7 @@ class Database(DatabaseClock, PreparedStatements, Notifications):
         pool: int = POOL,
         statement_timeout: Seconds = STATEMENT_TIMEOUT,
         busy_timeout: Seconds = BUSY_TIMEOUT,
+        actor: str = NOBODY,
     ) -> None:
         parsed = make_url(url)
         DatabaseClock.__init__(self, clock, sqlite=parsed.drivername == "sqlite+aiosqlite")
@@ -105,6 +112,7 @@ class Database(DatabaseClock, PreparedStatements, Notifications):
                 timeout=statement_timeout,
                 busy=busy_timeout,
                 closed=lambda: self._closed,
+                actor=actor,
             )
         else:
             raise ValueError(
@@ -142,7 +150,9 @@ class Database(DatabaseClock, PreparedStatements, Notifications):
                 if self.sqlite:
                     await session.connection()  # Begins now: nobody else writes from here on.
                 yield session
-                await self.hooks.run(session)
+                # Listeners also write what belongs to others, such as whoever has a share.
+                with acting_as(SERVICE):
+                    await self.hooks.run(session)
                 await session.commit()
         self.notify_committed(session)
 
