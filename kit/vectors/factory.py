@@ -8,7 +8,7 @@ from kit.process import StartRefused
 from kit.vectors.arrays import ArrayVectors
 from kit.vectors.base import VectorStore
 from kit.vectors.exact import ExactVectors
-from kit.vectors.pgvector import PgVectors
+from kit.vectors.pgvector import SCHEMA, PgVectors
 
 log = logging.getLogger(__name__)
 
@@ -37,3 +37,10 @@ async def open_vectors(database: Database, folder: Path) -> VectorStore:
         await arrays.start()
         return arrays
     return store
+
+
+async def prepare_vectors(database: Database) -> tuple[str, ...]:
+    """Create what a vector store needs as the owner of its tables; return its schemas."""
+    store = await open_vectors(database, Path())
+    await store.close()
+    return (SCHEMA,) if isinstance(store, PgVectors) else ()

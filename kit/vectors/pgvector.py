@@ -37,6 +37,8 @@ from kit.vectors.ids import pack, unpack
 from kit.vectors.spaces import SpaceTable, unknown
 from kit.vectors.tables import SPACES
 
+SCHEMA = "vectors"
+"""The schema of the tables of vectors."""
 EXACT = 20_000
 """Vectors up to which all are compared."""
 MIN_VERSION = (0, 8)
@@ -91,7 +93,9 @@ class PgVectors:
         async with self._database.transaction() as session:
             await self._database.lock(session, "vectors")
             await _enable_pgvector(session)
-            await session.execute(text("CREATE SCHEMA IF NOT EXISTS vectors"))
+            # Looked up first, because a role that may not create it may use it.
+            if (await session.scalar(text(f"SELECT to_regnamespace('{SCHEMA}')"))) is None:
+                await session.execute(text(f"CREATE SCHEMA {SCHEMA}"))
             connection = await session.connection()
             await connection.run_sync(SPACES.create, checkfirst=True)
 

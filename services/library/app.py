@@ -14,11 +14,13 @@ from contracts.identity import Audience
 from kit.auth.dependencies import Authenticate
 from kit.auth.reader import HttpKeys, TokenReader
 from kit.bus.base import Consumer
+from kit.database.actors import SERVICE, acting_as
 from kit.database.engine import Database
 from kit.http.app import create_app, guarded
 from kit.http.health import Ready, health_routes
 from kit.platform import ServicePlatform
 from kit.service import Background, HttpApp
+from services.library.actors import RequestActor, in_background
 from services.library.catalogue.changes import ITEM_CHANGED, LICENCE_CHANGED, RATED
 from services.library.catalogue.hiding import VISIBILITY_CHANGED
 from services.library.catalogue.search_limits import Turns
@@ -44,6 +46,7 @@ from services.library.maps.computing import MapLayouts
 from services.library.maps.layout_process import LayoutProcess
 from services.library.maps.placing import Placer
 from services.library.maps.staleness import mark_maps_of_collections, mark_maps_of_owners
+from services.library.preparation import migrate_as_owner
 from services.library.query_sounds.results import QuerySoundResults, QuerySounds
 from services.library.recommendations.listeners import (
     outdate_accounts,
@@ -106,9 +109,9 @@ from services.library.webhooks.queueing import queue_events
 from services.library.webhooks.sending import WebhookSender
 from services.library.webhooks.testing import open_webhooks
 
+MIGRATIONS = Path(__file__).with_name("migrations")
 IMPORT_THREADS = 2
 """Threads that unpack, write and digest the files of imports."""
-MIGRATIONS = Path(__file__).with_name("migrations")
 _ROUTES: tuple[Callable[[Context], APIRouter], ...] = (
     upload_routes,
     item_edit_routes,
@@ -189,8 +192,15 @@ class LibraryApp:
 
 async def build(platform: ServicePlatform, settings: LibrarySettings) -> HttpApp:
     """Bring the tables up to date and return the library, ready to serve."""
+    with acting_as(SERVICE):
+        return await _build(platform, settings)
+
+
+async def _build(platform: ServicePlatform, settings: LibrarySettings) -> HttpApp:
     policy = settings.policy(platform.settings.lease)
     url = settings.database_url.get_secret_value()
+    if settings.migration_url is not None:
+        await migrate_as_owner(platform, MIGRATIONS, owner_url=settings.owner_url, url=url)
     database = platform.database(url, pool=settings.database_pool)
     await database.migrate(MIGRATIONS)
     vectors = await open_sound_vectors(database, url)
@@ -295,23 +305,26 @@ async def build(platform: ServicePlatform, settings: LibrarySettings) -> HttpApp
     return LibraryApp(
         public=guarded(catalogue(server, authenticate=reader.read, ready=ready)),
         internal=guarded(internal),
-        background=(
-            *map(_listening, consumers),
-            relay.run,
-            reaper.run,
-            cleanup.run,
-            progress.run,
-            deletions.run,
-            missing_documents.run,
-            tag_files.run,
-            query_sounds.run,
-            duplicates.run,
-            tag_applier.run,
-            saved_searches.run,
-            importer.run,
-            maps.run,
-            recommendations.run,
-            sender.run,
+        background=tuple(
+            in_background(run)
+            for run in (
+                *map(_listening, consumers),
+                relay.run,
+                reaper.run,
+                cleanup.run,
+                progress.run,
+                deletions.run,
+                missing_documents.run,
+                tag_files.run,
+                query_sounds.run,
+                duplicates.run,
+                tag_applier.run,
+                saved_searches.run,
+                importer.run,
+                maps.run,
+                recommendations.run,
+                sender.run,
+            )
         ),
         database=database,
         vectors=vectors,
@@ -350,6 +363,7 @@ def catalogue(server: Context, *, authenticate: Authenticate, ready: Ready) -> F
         "Cratedig library",
         description="Items, search, artifacts, uploads, jobs, pipelines and runs.",
     )
+    app.add_middleware(RequestActor)
     app.state.authenticate = authenticate
     for routes in _ROUTES:
         app.include_router(routes(server), prefix="/v1")

@@ -21,6 +21,9 @@ class LibrarySettings(HttpSettings):
 
     database_url: SecretStr = SecretStr("sqlite+aiosqlite:///data/library.db")
     """`postgresql+asyncpg://user:secret@host/name`, or `sqlite+aiosqlite:////absolute/path.db`."""
+    migration_url: SecretStr | None = None
+    """The same database as the role that owns its tables, which only migrations use; by default
+    `LIBRARY_DATABASE_URL`. On Postgres the other role then has no rights but those on rows."""
     database_pool: Annotated[int, Field(ge=1, le=1000)] = 10
     """Connections for reading; on Postgres as many for writing. Searches take half of them."""
     workers_end_with_us: bool = False
@@ -68,6 +71,11 @@ class LibrarySettings(HttpSettings):
     map_threads: Annotated[int, Field(ge=1, le=256)] = 1
     """Processors that the layout of a map may use; with one, the same sounds and seed give the
     same map."""
+
+    @property
+    def owner_url(self) -> str:
+        """The address of the database as the role that owns its tables."""
+        return (self.migration_url or self.database_url).get_secret_value()
 
     @property
     def feed_retention(self) -> timedelta:

@@ -25,6 +25,7 @@ from sqlalchemy.orm import Mapped
 from sqlmodel import Field, col
 
 from contracts.uploads import HiddenUsage, Usage
+from kit.database.actors import SERVICE, acting_as
 from kit.database.engine import Database, database_of
 from kit.database.upsert import insert_into
 from services.library.metadata import Table
@@ -226,7 +227,8 @@ async def set_quota(session: AsyncSession, owner: str, quota: int | None) -> Non
 
 async def _stored_by_all(session: AsyncSession) -> int:
     # One row for each owner: few, beside what they store.
-    return int((await session.execute(select(func.coalesce(func.sum(_TOTAL), 0)))).scalar_one())
+    with acting_as(SERVICE):
+        return int((await session.execute(select(func.coalesce(func.sum(_TOTAL), 0)))).scalar_one())
 
 
 def _reading() -> Executable:

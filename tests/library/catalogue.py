@@ -42,6 +42,7 @@ from kit.auth.tokens import BadToken
 from kit.bus.base import AnyEvent
 from kit.bus.memory import MemoryBus
 from kit.clock import Clock, SystemClock, new_id
+from kit.database.actors import SERVICE
 from kit.database.engine import Database
 from kit.http.app import guarded
 from kit.objects.files import FileStore
@@ -408,7 +409,13 @@ async def open_catalogue(
     """Return a library on an empty database and an empty folder."""
     clock = SystemClock()
     database = Database(
-        url, clock=clock, pool=4, statement_timeout=HANG_TIMEOUT, busy_timeout=HANG_TIMEOUT
+        url,
+        clock=clock,
+        pool=4,
+        statement_timeout=HANG_TIMEOUT,
+        busy_timeout=HANG_TIMEOUT,
+        # What tests do without a request, they do as the library does in the background.
+        actor=SERVICE,
     )
     await database.migrate(MIGRATIONS)
     objects = store(folder / "objects", signer=Signer("secret" * 8), part_size=PART)

@@ -3,16 +3,19 @@ from pathlib import Path
 
 import pytest
 
+from deploy.servers.postgres import LIBRARY
 from services.library.app import MIGRATIONS
 from tests.library.catalogue import Catalogue, open_catalogue
 from tests.library.job_store import Jobs, open_jobs
 from tests.library.lock_order import checked_lock_order
-from tests.support.migrated_databases import copy_sqlite, migrate, run_in_thread
+from tests.support.migrated_databases import copy_sqlite, prepare_for_role, run_in_thread
 from tests.support.postgres import (
     create_database,
+    create_role,
     postgres_server,
     postgres_url,
     temporary_database,
+    url_as,
 )
 
 __all__ = ["postgres_server", "postgres_url"]
@@ -32,7 +35,8 @@ def migrated_postgres(postgres_server: str) -> str:
 
     async def create() -> None:
         url = await create_database(postgres_server, "migrated")
-        await migrate(url, MIGRATIONS)
+        await create_role(postgres_server, LIBRARY)
+        await prepare_for_role(url, MIGRATIONS, LIBRARY)
 
     run_in_thread(create())
     return "migrated"
@@ -40,9 +44,12 @@ def migrated_postgres(postgres_server: str) -> str:
 
 @pytest.fixture
 async def library_postgres_url(postgres_server: str, migrated_postgres: str) -> AsyncIterator[str]:
-    """The address of a Postgres database with the library's newest tables and no rows."""
+    """The address of a Postgres database with the library's newest tables and no rows.
+
+    Its role is that of a running library: policies apply to it.
+    """
     async with temporary_database(postgres_server, template=migrated_postgres) as url:
-        yield url
+        yield url_as(url, LIBRARY)
 
 
 @pytest.fixture(params=["sqlite", "postgres"])

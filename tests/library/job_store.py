@@ -21,6 +21,7 @@ from contracts.jobs import (
 )
 from contracts.subjects import Subject
 from kit.clock import Clock, SystemClock, new_id
+from kit.database.actors import SERVICE
 from kit.database.engine import Database
 from services.library.catalogue.item_facts import ITEM_SUBJECTS
 from services.library.catalogue.tables import ItemRow
@@ -171,7 +172,11 @@ class Jobs:
 @asynccontextmanager
 async def open_jobs(url: str, *, clock: Clock | None = None) -> AsyncIterator[Jobs]:
     database = Database(
-        url, clock=clock or SystemClock(), statement_timeout=HANG_TIMEOUT, busy_timeout=HANG_TIMEOUT
+        url,
+        clock=clock or SystemClock(),
+        statement_timeout=HANG_TIMEOUT,
+        busy_timeout=HANG_TIMEOUT,
+        actor=SERVICE,
     )
     try:
         await database.run_sync(METADATA.create_all)

@@ -89,7 +89,7 @@ def _lock_in(statement: str, parameters: Any) -> tuple[str | None, bool]:
     if _ADVISORY in statement:
         (key,) = parameters
         lock = {lock_key("claims"): "claims", lock_key("migrations"): ""}.get(key, "owner")
-    elif held := _HOLDS.search(statement):
+    elif not statement.startswith("CREATE") and (held := _HOLDS.search(statement)):
         lock = held[1] or _FROM.findall(statement)[0]
     elif written := _WRITES.match(statement):
         lock, is_new = written[2], written[1] == "INSERT INTO"

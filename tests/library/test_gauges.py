@@ -13,6 +13,7 @@ from sqlmodel import col
 from contracts.jobs import TaskName
 from contracts.objects import Bucket
 from kit.clock import SystemClock
+from kit.database.actors import SERVICE
 from kit.database.engine import Database
 from kit.objects.files import FileStore
 from kit.objects.signing import Signer
@@ -94,7 +95,9 @@ async def test_what_could_not_be_measured_is_no_number(
 async def test_one_library_of_a_server_measures(library_url: str, tmp_path: Path) -> None:
     if library_url.startswith("sqlite"):
         pytest.skip("a file has one process that writes to it")
-    databases = [Database(library_url, clock=SystemClock(), pool=3) for _ in range(2)]
+    databases = [
+        Database(library_url, clock=SystemClock(), pool=3, actor=SERVICE) for _ in range(2)
+    ]
     await databases[0].run_sync(METADATA.create_all)
     looked: list[int] = []
 

@@ -18,6 +18,7 @@ from contracts.music import Stem
 from contracts.subjects import Subject
 from contracts.topics import LIBRARY_EVENTS
 from kit.clock import SystemClock, new_id
+from kit.database.actors import SERVICE
 from kit.database.engine import Database
 from services.library.catalogue.tables import ArtifactRow, ItemRow
 from services.library.events.feed import FeedFilter, read_feed
@@ -35,7 +36,7 @@ WRITERS, EACH = 25, 12
 async def test_a_reader_with_concurrent_writers_sees_every_event_once_and_in_order(
     library_url: str, tmp_path: Path
 ) -> None:
-    database = Database(library_url, clock=SystemClock(), pool=WRITERS)
+    database = Database(library_url, clock=SystemClock(), pool=WRITERS, actor=SERVICE)
     await database.run_sync(METADATA.create_all)
     # SQLite has one writer, and each commit waits for the disk: fewer of them wait in its line.
     writers, each = (8, 6) if database.sqlite else (WRITERS, EACH)

@@ -14,6 +14,7 @@ from contracts.jobs import FailureKind, JobFailed, JobReleased, JobSkipped, Reas
 from contracts.topics import DEAD_LETTERS, JOBS_EVENTS
 from kit.bus.memory import MemoryBus
 from kit.clock import SystemClock, new_id
+from kit.database.actors import SERVICE
 from kit.database.engine import Database
 from kit.objects.files import FileStore
 from kit.objects.signing import Signer
@@ -43,7 +44,11 @@ async def test_a_worker_event_waits_for_a_locked_database(
         "released": JobReleased(**who),
     }[word]
     impatient = Database(
-        library_url, clock=SystemClock(), busy_timeout=WAIT, statement_timeout=WAIT
+        library_url,
+        clock=SystemClock(),
+        busy_timeout=WAIT,
+        statement_timeout=WAIT,
+        actor=SERVICE,
     )
     register_hooks(impatient, jobs.policy)
     objects = FileStore(tmp_path / "objects", signer=Signer("secret" * 8))

@@ -19,6 +19,7 @@ from contracts.items import ItemKind
 from contracts.jobs import Claim, TaskName
 from contracts.music import Stem
 from kit.clock import SystemClock
+from kit.database.actors import SERVICE
 from kit.database.engine import Database
 from services.library.app import MIGRATIONS
 from services.library.jobs.tables import JobRow
@@ -261,7 +262,7 @@ async def test_what_was_stored_before_is_counted_by_the_migration(
         with Operations.context(MigrationContext.configure(connection)):
             run_path(str(path))["upgrade"]()
 
-    database = Database(library_url, clock=SystemClock())
+    database = Database(library_url, clock=SystemClock(), actor=SERVICE)
     await database.run_sync(again)
     async with database.session() as session:
         kinds = (col(UsageRow.originals), col(UsageRow.results), col(UsageRow.uploads))

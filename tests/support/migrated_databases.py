@@ -9,7 +9,9 @@ from functools import cache
 from pathlib import Path
 
 from kit.clock import SystemClock
+from kit.database.actors import SERVICE
 from kit.database.engine import Database
+from services.library.preparation import prepare
 
 
 def copy_sqlite(migrations: Path, target: Path) -> str:
@@ -25,6 +27,15 @@ async def migrate(url: str, migrations: Path) -> None:
     database = Database(url, clock=SystemClock())
     try:
         await database.migrate(migrations)
+    finally:
+        await database.close()
+
+
+async def prepare_for_role(url: str, migrations: Path, role: str) -> None:
+    """Create the library's newest tables, and let a role use them that does not own them."""
+    database = Database(url, clock=SystemClock(), actor=SERVICE)
+    try:
+        await prepare(database, migrations, role)
     finally:
         await database.close()
 

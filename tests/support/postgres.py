@@ -17,7 +17,7 @@ import asyncpg
 import pytest
 from sqlalchemy import make_url
 
-from deploy.servers.postgres import Postgres
+from deploy.servers.postgres import LIBRARY, LIBRARY_OWNER, Postgres
 from kit.clock import new_id
 from tests.support.timeouts import HANG_TIMEOUT
 
@@ -100,8 +100,33 @@ async def create_database(server: str, name: str, *, template: str = "template1"
     return f"{server.rstrip('/')}/{name}"
 
 
-async def _command(server: str, statement: str) -> None:
-    address = make_url(server).set(drivername="postgresql", database="postgres")
+def url_as(url: str, role: str) -> str:
+    """Return the address of a database with another role, which has the same password."""
+    return make_url(url).set(username=role).render_as_string(hide_password=False)
+
+
+async def create_role(server: str, name: str) -> None:
+    """Create a role that may log in and nothing else, if there is none."""
+    password = make_url(server).password
+    await _command(
+        server,
+        f"DO $$ BEGIN CREATE ROLE \"{name}\" LOGIN PASSWORD '{password}';"
+        " EXCEPTION WHEN duplicate_object THEN NULL; END $$",
+    )
+
+
+async def give_to_roles(server: str, url: str) -> None:
+    """Let the roles of the library own and use a database, as `make services-up` does."""
+    for name in (LIBRARY, LIBRARY_OWNER):
+        await create_role(server, name)
+    await _command(server, f'GRANT "{LIBRARY}" TO "{LIBRARY_OWNER}"')
+    database = str(make_url(url).database)
+    await _command(server, f'ALTER DATABASE "{database}" OWNER TO "{LIBRARY_OWNER}"')
+    await _command(server, "CREATE EXTENSION IF NOT EXISTS vector", database=database)
+
+
+async def _command(server: str, statement: str, *, database: str = "postgres") -> None:
+    address = make_url(server).set(drivername="postgresql", database=database)
     connection = await asyncpg.connect(address.render_as_string(hide_password=False))
     try:
         await connection.execute(statement)

@@ -2,8 +2,10 @@
 
 from typing import Any
 
-from sqlalchemy import ColumnElement, Select, or_, select
+from sqlalchemy import ColumnElement, Select, String, column, or_, select, true
 from sqlalchemy.ext.asyncio import AsyncSession
+from sqlalchemy.ext.compiler import compiles
+from sqlalchemy.sql.functions import FunctionElement
 from sqlmodel import col
 
 from contracts.identity import Principal
@@ -58,14 +60,36 @@ def being_deleted(owner: Any = None) -> Select[str]:
     owner
         Whose deletions; without one, everybody's, as for a collection with items of its editors.
     """
+    if owner is None:
+        return select(column("id", String)).select_from(_AllBeingDeleted())
+    return _being_deleted(col(DeletionRow.owner) == owner)
+
+
+def _being_deleted(which: ColumnElement[bool]) -> Select[Any]:
     query: Select[Any] = select(col(DeletionRow.item).label("id")).where(
-        col(DeletionRow.item).is_not(None)
+        col(DeletionRow.item).is_not(None), which
     )
-    if owner is not None:
-        query = query.where(col(DeletionRow.owner) == owner)
     going = query.cte("going", recursive=True)
     going = going.union(select(col(ItemRow.id)).where(col(ItemRow.parent) == going.c.id))
     return select(going.c.id)
+
+
+class _AllBeingDeleted(FunctionElement[Any]):
+    """The items that anybody's deletions remove; on Postgres a function that sees all rows."""
+
+    name = "items_being_deleted"
+    inherit_cache = True
+
+
+@compiles(_AllBeingDeleted)
+def _call(element: _AllBeingDeleted, compiler: Any, **named: Any) -> str:
+    return "items_being_deleted()"
+
+
+@compiles(_AllBeingDeleted, "sqlite")
+def _query(element: _AllBeingDeleted, compiler: Any, **named: Any) -> str:
+    query = _being_deleted(true()).subquery("all_being_deleted")
+    return str(compiler.process(query, asfrom=True))
 
 
 async def read_ids(session: AsyncSession, query: Any, id_: Any) -> list[str]:

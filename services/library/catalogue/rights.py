@@ -7,6 +7,7 @@ from sqlalchemy import literal, select
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlmodel import col
 
+from kit.database.actors import SERVICE, acting_as
 from services.library.catalogue.tables import ItemRow
 
 LICENCE = ("licence", "license")
@@ -36,18 +37,22 @@ async def lineages(session: AsyncSession, items: Sequence[str]) -> dict[str, lis
     )
     above = select(up.c.item, col(ItemRow.id), col(ItemRow.parent), up.c.depth + 1)
     up = up.union_all(above.where(col(ItemRow.id) == up.c.parent))
-    steps = (
-        await session.execute(select(up.c.item, up.c.id).order_by(up.c.item, up.c.depth))
-    ).all()
-    # The siblings of a song share its metadata, which is large: it is read once.
-    columns = (col(ItemRow.id), col(ItemRow.name), col(ItemRow.labels))
-    query = select(*columns).where(col(ItemRow.id).in_({step.id for step in steps}))
-    known = {row.id: Ancestor(*row) for row in await session.execute(query)}
+    ordered = select(up.c.item, up.c.id).order_by(up.c.item, up.c.depth)
+    with acting_as(SERVICE):  # What a shared item was cut from is not shared with it.
+        steps = (await session.execute(ordered)).all()
+        known = await _ancestors(session, {step.id for step in steps})
     chains: dict[str, list[Ancestor]] = {}
     for item, id_ in steps:
         if id_ in known:
             chains.setdefault(item, []).append(known[id_])
     return chains
+
+
+async def _ancestors(session: AsyncSession, ids: set[str]) -> dict[str, Ancestor]:
+    # The siblings of a song share its metadata, which is large: it is read once.
+    columns = (col(ItemRow.id), col(ItemRow.name), col(ItemRow.labels))
+    query = select(*columns).where(col(ItemRow.id).in_(ids))
+    return {row.id: Ancestor(*row) for row in await session.execute(query)}
 
 
 def nearest(lineage: Sequence[Ancestor], names: Sequence[str]) -> tuple[str, Ancestor] | None:

@@ -18,6 +18,7 @@ from sqlmodel import col
 from contracts.identity import Principal
 from contracts.ids import ItemId, OwnerId
 from contracts.music import Seconds
+from kit.database.actors import SERVICE, acting_as
 from kit.database.base import DatabaseUnavailable
 from kit.database.engine import Database
 from kit.http.etags import ALWAYS, Precondition
@@ -137,10 +138,11 @@ class Deletions:
     async def _begin(self, row: DeletionRow) -> None:
         began = time.monotonic()
         try:
-            while await self._piece(row):
-                if time.monotonic() - began >= self._patience:
-                    self._database.listen(UNFINISHED).set()
-                    return
+            with acting_as(SERVICE):  # What is deleted may be in collections of others.
+                while await self._piece(row):
+                    if time.monotonic() - began >= self._patience:
+                        self._database.listen(UNFINISHED).set()
+                        return
         except DatabaseUnavailable as error:
             # It is marked, so it will be done.
             log.warning("the rest of a deletion is done later: %s", error)

@@ -10,6 +10,7 @@ from sqlmodel import col
 
 from contracts.jobs import JobState, QueueState, WaitReason
 from contracts.music import Seconds
+from kit.database.actors import SERVICE, acting_as
 from kit.database.engine import database_of
 from services.library.catalogue.tables import ItemRow
 from services.library.estimates.run_times import RunTime, audio_seconds, run_times
@@ -59,8 +60,9 @@ async def capacities(session: AsyncSession, *, policy: Policy) -> dict[str, Capa
         .where(in_state(JobState.RUNNING))
         .group_by(col(JobRow.task))
     )
-    offered = {task: int(count) for task, count in await session.execute(slots)}
-    running = {task: int(count) for task, count in await session.execute(busy)}
+    with acting_as(SERVICE):  # It counts the jobs of others.
+        offered = {task: int(count) for task, count in await session.execute(slots)}
+        running = {task: int(count) for task, count in await session.execute(busy)}
     return {
         task: Capacity(max(offered.get(task, 0), running.get(task, 0)), running.get(task, 0))
         for task in offered.keys() | running.keys()

@@ -65,7 +65,8 @@ async def record_all(session: AsyncSession, facts: Sequence[Fact]) -> None:
 
 def _recording(database: Database) -> Insert:
     # The table and not the class: its rows are written as they are, with one statement.
-    statement = insert(EventRow.metadata.tables["events"]).values(time=database.now())
+    # Nothing is returned: a transaction may write an event that only another owner may read.
+    statement = insert(EventRow.metadata.tables["events"]).inline().values(time=database.now())
     if database.sqlite:
         return statement
     xid = cast(cast(func.pg_current_xact_id(), Text), BigInteger)

@@ -8,6 +8,7 @@ from sqlalchemy.orm import aliased
 from sqlmodel import col
 
 from contracts.jobs import JobState, Priority, QueueState, WaitReason
+from kit.database.actors import SERVICE, acting_as
 from kit.database.base import Utc
 from kit.database.engine import Database, database_of
 from services.library.jobs.policy import Policy
@@ -37,7 +38,9 @@ async def queue_state(session: AsyncSession, row: JobRow, *, policy: Policy) -> 
         lambda: _queue_query(database, policy, interactive=interactive),
     )
     binds = {"of_job": row.id, "of_task": row.task, "of_owner": row.owner, "since": row.queued}
-    if (counted := (await session.execute(query, binds)).one_or_none()) is None:
+    with acting_as(SERVICE):  # It counts the jobs of others.
+        counted = (await session.execute(query, binds)).one_or_none()
+    if counted is None:
         return None
     ahead, running, offered, paused = counted
     reason, message = _reason(row, ahead, running, policy, offered=offered, paused=paused)
@@ -76,7 +79,9 @@ async def queue_states(
     mine = (await session.execute(running)).scalar_one()
     now = await database.time(session)
     states = {}
-    for id_, place in await session.execute(places):
+    with acting_as(SERVICE):  # It counts the jobs of others.
+        numbered = (await session.execute(places)).all()
+    for id_, place in numbered:
         row, ahead = queued[id_], min(place - 1, COUNTED)
         is_offered, paused = row.task in offers, row.not_before > now
         reason, message = _reason(row, ahead, mine, policy, offered=is_offered, paused=paused)

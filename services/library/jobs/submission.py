@@ -35,6 +35,7 @@ from contracts.music import Seconds
 from contracts.subjects import Subject
 from contracts.tasks import TASKS
 from kit.clock import new_id
+from kit.database.actors import SERVICE, acting_as
 from kit.database.engine import Database, database_of
 from kit.observability.tracing import current_traceparent
 from services.library.jobs.claims import offered
@@ -287,7 +288,8 @@ async def _read_admission(
         "task": new.task.value,
         "inputs": inputs_sha256,
     }
-    quarantined, mine, everybodys, stored, quota = (await session.execute(query, binds)).one()
+    with acting_as(SERVICE):  # It also counts the jobs of others.
+        quarantined, mine, everybodys, stored, quota = (await session.execute(query, binds)).one()
     return _Admission(quarantined, mine, everybodys, stored or 0, quota)
 
 

@@ -9,6 +9,7 @@ from kit.bus.base import Bus
 from kit.database.engine import Database
 from kit.http.app import REFUSALS
 from kit.objects.base import ObjectStore
+from services.library.actors import act_for, act_for_administrator
 from services.library.catalogue.search_limits import Turns
 from services.library.catalogue.uploads import Uploads
 from services.library.deletions.deletions import Deletions
@@ -21,13 +22,13 @@ from services.library.similarity.sound_vectors import SoundVectors
 from services.library.teaching.teaching import Teaching
 from services.library.webhooks.testing import WebhookTests
 
-Reader = Annotated[Principal, require(Scope.READ)]
+Reader = Annotated[Principal, require(Scope.READ, admit=act_for)]
 """A caller who may look."""
-Writer = Annotated[Principal, require(Scope.WRITE)]
+Writer = Annotated[Principal, require(Scope.WRITE, admit=act_for)]
 """A caller who may add, change and delete."""
-Runner = Annotated[Principal, require(Scope.JOBS)]
+Runner = Annotated[Principal, require(Scope.JOBS, admit=act_for)]
 """A caller who may have work done."""
-Admin = Annotated[Principal, require(Scope.ADMIN)]
+Admin = Annotated[Principal, require(Scope.ADMIN, admit=act_for_administrator)]
 """A caller with an administrator's session."""
 
 REFUSED = REFUSALS | {

@@ -9,6 +9,7 @@ from contracts.jobs import ClaimRequest, Claims, Heartbeat, HeartbeatAnswer
 from kit.auth.dependencies import require_service
 from kit.database.engine import Database
 from kit.http.routes import GuardedRoute
+from services.library.actors import act_as_service
 from services.library.administration.storage import storage_of
 from services.library.catalogue.item_facts import ITEM_SUBJECTS
 from services.library.deletions.deletions import Deletions
@@ -31,7 +32,7 @@ def internal_routes(
     router = APIRouter(
         route_class=GuardedRoute,
         prefix="/internal",
-        dependencies=[Depends(require_service(secret))],
+        dependencies=[Depends(require_service(secret)), Depends(act_as_service)],
         tags=["internal"],
     )
 

@@ -9,6 +9,7 @@ import asyncio
 import sys
 
 from kit.clock import SystemClock
+from kit.database.actors import SERVICE
 from kit.database.base import DatabaseUnavailable
 from kit.database.engine import Database
 from services.library.search.rebuild import rebuild
@@ -32,7 +33,7 @@ def main(arguments: list[str] | None = None) -> int:
 
 async def _rebuild(after: str) -> int:
     url = LibrarySettings().database_url.get_secret_value()
-    database = Database(url, clock=SystemClock(), statement_timeout=60.0)
+    database = Database(url, clock=SystemClock(), statement_timeout=60.0, actor=SERVICE)
     try:
         return await rebuild(
             database, after=after, on_progress=lambda item, count: print(item, count, flush=True)
