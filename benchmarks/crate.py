@@ -25,6 +25,7 @@ from sqlmodel import col
 from benchmarks.crate_sounds import multiply, write_real
 from benchmarks.environments import SMALLEST
 from kit.clock import SystemClock
+from kit.database.actors import SERVICE
 from kit.database.engine import Database
 from services.library.similarity.tables import SoundRow
 from tests.cluster.conftest import server_settings
@@ -216,7 +217,7 @@ def _compared(library: str) -> bool:
 
 
 async def _count(library: str, *, compared_only: bool) -> int:
-    database = Database(library, clock=SystemClock(), statement_timeout=120.0)
+    database = Database(library, clock=SystemClock(), statement_timeout=120.0, actor=SERVICE)
     try:
         async with database.session() as session:
             query = select(func.count()).select_from(SoundRow)
@@ -228,7 +229,7 @@ async def _count(library: str, *, compared_only: bool) -> int:
 
 
 async def _multiply(library: str, vectors: Path, owner: str, sounds: int) -> int:
-    database = Database(library, clock=SystemClock(), statement_timeout=120.0)
+    database = Database(library, clock=SystemClock(), statement_timeout=120.0, actor=SERVICE)
     try:
         return await multiply(database, vectors, owner, sounds)
     finally:
