@@ -1,7 +1,8 @@
 """`python -m deploy.backup save FOLDER` and `restore FOLDER`: databases and objects of a server.
 
 The settings are those of its services: `KIT_OBJECTS_URL`, `LIBRARY_DATABASE_URL` and
-`GATEWAY_DATABASE_URL`. With `--data DATA` it is an embedded server, which must not run meanwhile.
+`GATEWAY_DATABASE_URL`, and `LIBRARY_MIGRATION_URL` where the services have it. With `--data DATA`
+it is an embedded server, which must not run meanwhile.
 """
 
 import argparse
@@ -95,7 +96,7 @@ def _opened() -> tuple[ObjectStore, tuple[Postgres, Postgres]]:
     # The library first: an account without items does no harm, items without an account do.
     library, gateway = read(LibrarySettings), read(GatewaySettings)
     return store, (
-        Postgres("library", library.database_url.get_secret_value()),
+        Postgres("library", library.owner_url),
         Postgres("gateway", gateway.database_url.get_secret_value()),
     )
 

@@ -11,6 +11,7 @@ from sqlalchemy.exc import ArgumentError
 from deploy.backup.files import BackupError
 from deploy.servers.base import ServerError
 from deploy.servers.postgres import program
+from kit.database.actors import SERVICE, SETTING
 
 _COUNT = (
     "SELECT count(*) FROM information_schema.tables "
@@ -18,6 +19,7 @@ _COUNT = (
 )
 # Transaction ids of another server mean nothing here. With 0 the restored events come before all
 # that are written from now on, in their old order, so readers of the feed miss none.
+_OPTIONS = ("--no-owner", "--no-acl", "--enable-row-security")
 _FORGET_TRANSACTIONS = "UPDATE events SET xid = 0"
 
 
@@ -55,6 +57,8 @@ class Postgres:
             "PGPASSWORD": parsed.password,
             "PGDATABASE": parsed.database,
             "PGSSLMODE": parsed.query.get("ssl") or parsed.query.get("sslmode"),
+            # Policies also apply to the owner of the tables, which so sees the rows of everybody.
+            "PGOPTIONS": f"-c {SETTING}={SERVICE}",
         }
         own = {key: str(value) for key, value in known.items() if value}
         self._environment = {**os.environ, **own}
@@ -63,7 +67,7 @@ class Postgres:
     def save(self, folder: Path) -> None:
         """Dump the database as it is at one moment; the one before it stays until that is done."""
         draft = folder / f"{self._name}.dump.part"
-        self._run("pg_dump", "--format=custom", "--no-owner", "--no-acl", f"--file={draft}")
+        self._run("pg_dump", "--format=custom", *_OPTIONS, f"--file={draft}")
         draft.replace(self._dump(folder))
 
     def check_empty(self) -> None:

@@ -30,6 +30,7 @@ from gateway.tables import METADATA as GATEWAY
 from gateway.tables import SigningKeyRow
 from kit.auth.jwk import decrypt_pem, encrypt_pem
 from kit.clock import SystemClock
+from kit.database.actors import SERVICE
 from kit.database.base import DatabaseUnavailable
 from kit.database.engine import Database
 from kit.objects.base import ObjectError
@@ -89,7 +90,7 @@ async def move(settings: EmbeddedSettings) -> None:
     old_kit, _ = compose(settings)
     data = settings.data.resolve()
     addresses = {
-        "LIBRARY_DATABASE_URL": read(LibrarySettings).database_url.get_secret_value(),
+        "LIBRARY_DATABASE_URL": read(LibrarySettings).owner_url,
         "GATEWAY_DATABASE_URL": read(GatewaySettings).database_url.get_secret_value(),
     }
     for name, address in addresses.items():
@@ -129,7 +130,9 @@ async def move(settings: EmbeddedSettings) -> None:
 
 
 async def _open(stack: AsyncExitStack, address: str, migrations: Path) -> Database:
-    database = Database(address, clock=SystemClock(), statement_timeout=STATEMENT_TIMEOUT)
+    database = Database(
+        address, clock=SystemClock(), statement_timeout=STATEMENT_TIMEOUT, actor=SERVICE
+    )
     stack.push_async_callback(database.close)
     await database.migrate(migrations)
     return database

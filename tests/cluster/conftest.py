@@ -7,9 +7,10 @@ from contextlib import contextmanager
 import pytest
 
 from cratedig import Client
+from deploy.servers.postgres import LIBRARY, LIBRARY_OWNER
 from embedded.inventory import SERVICES
 from kit.service import WorkerService
-from tests.support.postgres import temporary_database
+from tests.support.postgres import give_to_roles, temporary_database, url_as
 from tests.support.running_server import RunningServer, cluster_server, eventually, running
 from tests.support.servers import server_setting
 from tests.support.trace_collector import TraceCollector, trace_collector
@@ -56,11 +57,13 @@ def server_settings() -> Iterator[dict[str, str]]:
     """Give the settings by which a new server finds the servers, its databases being empty."""
     base = server_setting("KIT_DATABASE_URL")
     with _database(base) as gateway, _database(base) as library:
+        asyncio.run(give_to_roles(base, library))
         yield {
             "KIT_BUS_URL": server_setting("KIT_BUS_URL"),
             "KIT_OBJECTS_URL": server_setting("KIT_OBJECTS_URL"),
             "GATEWAY_DATABASE_URL": gateway,
-            "LIBRARY_DATABASE_URL": library,
+            "LIBRARY_DATABASE_URL": url_as(library, LIBRARY),
+            "LIBRARY_MIGRATION_URL": url_as(library, LIBRARY_OWNER),
         }
 
 

@@ -17,6 +17,7 @@ from deploy.servers.objectstore import ObjectStoreServer
 from deploy.servers.postgres import Postgres
 from deploy.servers.processes import Running, alive, birth_of, spawn, stop
 from deploy.servers.state import load, locked
+from tests.support.postgres import url_as
 
 SLEEPER = Launch((sys.executable, "-c", "import signal; signal.pause()"), {})
 STUBBORN = Launch(
@@ -174,6 +175,8 @@ def test_postgres_makes_its_folder_starts_and_survives_a_kill(tmp_path: Path) ->
             server.initialise(folder, ports, secrets)
             server.initialise(folder, ports, secrets)
             lines = server.environment(ports, secrets)
-            assert lines["LIBRARY_DATABASE_URL"] == lines["KIT_DATABASE_URL"] + "/library"
+            for name, role in (("DATABASE", "library"), ("MIGRATION", "library_owner")):
+                address = lines[f"LIBRARY_{name}_URL"]
+                assert address == url_as(f"{lines['KIT_DATABASE_URL']}/library", role)
         finally:
             processes.kill(running)

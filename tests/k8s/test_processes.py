@@ -11,12 +11,14 @@ from sqlalchemy.engine import make_url
 
 from cratedig import Client, Credentials
 from deploy.k8s.generate import jobs_query
+from deploy.servers.postgres import USER
 from kit.settings import cache_root
 from tests.cluster.conftest import server_settings
 from tests.k8s.cluster import NAMESPACE, Cluster, as_text, remove, rolled_out, settle
 from tests.k8s.kubelet import Kubelet
 from tests.k8s.test_overlays import OVERLAYS, volume
 from tests.support.kustomize import render_text
+from tests.support.postgres import url_as
 from tests.support.running_server import ROOT
 from tests.support.sounds import write_tone
 
@@ -48,7 +50,9 @@ def kubelet(
     }
     own = {
         "gateway": {"GATEWAY_DATABASE_URL": servers["GATEWAY_DATABASE_URL"]},
-        "library": {"LIBRARY_DATABASE_URL": servers["LIBRARY_DATABASE_URL"]},
+        "library": {
+            name: servers[name] for name in ("LIBRARY_DATABASE_URL", "LIBRARY_MIGRATION_URL")
+        },
     }
     try:
         cluster.kubectl("create", "namespace", NAMESPACE)
@@ -144,7 +148,7 @@ def test_a_worker_is_counted_to_zero_and_back(
 
 def counted(servers: dict[str, str], task: str) -> int:
     """Return what KEDA's query counts, as a user who may read these two columns only."""
-    url = make_url(servers["LIBRARY_DATABASE_URL"])
+    url = make_url(url_as(servers["LIBRARY_DATABASE_URL"], USER))
 
     async def count() -> int:
         connection = await asyncpg.connect(
@@ -158,6 +162,7 @@ def counted(servers: dict[str, str], task: str) -> int:
             async with connection.transaction():
                 await connection.execute("CREATE ROLE counter")
                 await connection.execute("GRANT SELECT (task, state) ON jobs TO counter")
+                await connection.execute("SET LOCAL cratedig.actor = '*'")
                 await connection.execute("SET LOCAL ROLE counter")
                 number = int(await connection.fetchval(jobs_query(task)))
                 await connection.execute("RESET ROLE")
