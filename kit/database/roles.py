@@ -96,8 +96,9 @@ def function(name: str, arguments: str, returns: str, body: str, *, rows: int = 
     """
     count = f" ROWS {rows}" if rows else ""
     return (
-        f"CREATE FUNCTION {name}({arguments}) RETURNS {returns} LANGUAGE sql STABLE PARALLEL SAFE COST 1"
-        f"{count} SET {SETTING} = '{SERVICE}' AS $function$ {body} $function$"
+        f"CREATE FUNCTION {name}({arguments}) RETURNS {returns} LANGUAGE sql"
+        f" STABLE PARALLEL SAFE COST 1{count} SET {SETTING} = '{SERVICE}'"
+        f" AS $function$ {body} $function$"
     )
 
 

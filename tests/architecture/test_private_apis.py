@@ -43,6 +43,7 @@ CALLED = {
     f"{CONNECTION}.__init__": "self dbapi connection",
     f"{CONNECTION}.rollback": "self",
     "aiosqlite:Connection._execute": "self fn args kwargs",
+    "asyncpg:Connection.execute": "self query args timeout",
     "alembic.script:ScriptDirectory._upgrade_revs": "self destination current_rev",
     f"{MINIO}._create_multipart_upload": "self bucket_name object_name headers",
     f"{MINIO}._complete_multipart_upload": "self bucket_name object_name upload_id parts ssec",

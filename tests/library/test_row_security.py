@@ -194,8 +194,10 @@ async def test_a_grant_lets_read_and_only_an_editor_arrange(
         given = "editor" if shared == "editor" else "viewer"
         assert (await owner.http.put(share, json={"role": given})).is_success
     async with role(library_postgres_url) as connection:
+        await act(connection, SERVICE)
+        for id_ in (item, kept):
+            await connection.execute("INSERT INTO waveforms VALUES ($1, $2)", id_, b"\0")
         if shared == "expired":
-            await act(connection, SERVICE)
             await connection.execute("UPDATE collection_shares SET expires = now()")
         await act(connection, actor)
         readable = [] if shared == "expired" else [item]
