@@ -30,12 +30,10 @@ async def migrate_as_owner(
     StartRefused
         The addresses are those of different databases, or of one role.
     """
-    role = make_url(url).username
-    if make_url(owner_url).set(username=None, password=None) != make_url(url).set(
-        username=None, password=None
-    ):
+    owner, role = make_url(owner_url), make_url(url).username
+    if owner.database != make_url(url).database:
         raise StartRefused("LIBRARY_MIGRATION_URL names another database than LIBRARY_DATABASE_URL")
-    if role is None or role == make_url(owner_url).username:
+    if role is None or role == owner.username:
         raise StartRefused(
             "LIBRARY_MIGRATION_URL names the role of LIBRARY_DATABASE_URL: use one role that owns "
             "the tables and one that does not, or leave LIBRARY_MIGRATION_URL out"

@@ -12,13 +12,20 @@ import pytest
 
 from contracts.objects import Bucket
 from deploy.backup.__main__ import main
+from deploy.backup.databases import Postgres
+from deploy.move.rows import count_rows
+from deploy.servers.postgres import LIBRARY, LIBRARY_OWNER
 from embedded.folder import open_folder
 from gateway.app import MIGRATIONS as GATEWAY_MIGRATIONS
+from kit.clock import SystemClock
+from kit.database.actors import SERVICE
+from kit.database.engine import Database
 from services.library.app import MIGRATIONS
 from services.library.events.feed import Position
+from services.library.tables import METADATA
 from tests.library.catalogue import Catalogue, open_catalogue
-from tests.support.migrated_databases import migrate
-from tests.support.postgres import postgres_server, temporary_database
+from tests.support.migrated_databases import migrate, prepare_for_role
+from tests.support.postgres import give_to_roles, postgres_server, temporary_database, url_as
 
 __all__ = ["postgres_server"]
 
@@ -164,3 +171,34 @@ def test_an_embedded_server_is_copied_while_it_does_not_run(
     with sqlite3.connect(restored / "gateway.db") as connection:
         assert connection.execute("SELECT text FROM kept").fetchall() == [("gateway.db",)]
     connection.close()
+
+
+async def test_the_owner_of_tables_under_policies_saves_and_restores_the_rows_of_everybody(
+    postgres_server: str, tmp_path: Path
+) -> None:
+    names = ("items", "jobs", "events", "artifacts")
+
+    async def count(url: str) -> dict[str, int]:
+        database = Database(url, clock=SystemClock(), actor=SERVICE)
+        try:
+            return await count_rows(database, [METADATA.tables[name] for name in names])
+        finally:
+            await database.close()
+
+    async with databases(postgres_server) as (old, new):
+        owners = []
+        for url in (old, new):
+            await give_to_roles(postgres_server, url)
+            owners.append(url_as(url, LIBRARY_OWNER))
+        await prepare_for_role(owners[0], MIGRATIONS, LIBRARY)
+        async with open_catalogue(url_as(old, LIBRARY), tmp_path) as catalogue:
+            for number in range(2):
+                await catalogue.user().track(SONG + str(number).encode())
+        Postgres("library", owners[0]).save(tmp_path)
+        Postgres("library", owners[1]).check_empty()
+        Postgres("library", owners[1]).restore(tmp_path)
+        before = await count(url_as(old, LIBRARY))
+        assert before["items"] == 2
+        # As at a start of the library.
+        await prepare_for_role(owners[1], MIGRATIONS, LIBRARY)
+        assert await count(url_as(new, LIBRARY)) == before
