@@ -89,16 +89,30 @@ def part_of(table: str, parent: str, key: str) -> TablePolicy:
 
 
 def function(name: str, arguments: str, returns: str, body: str, *, rows: int = 0) -> str:
-    """Return the statement that creates a function which sees all rows.
+    """Return the statement that creates a function for policies, which sees what the actor sees.
 
-    It may run in parallel workers, and changes nothing. Its cost is given as that of a comparison,
-    since it is called for rows of others, of which a statement finds none or few.
+    A function is expanded while a statement runs, so policies may look into tables whose policies
+    look back. It may run in parallel workers. Its cost is given as that of a comparison, since it
+    is called for rows of others, of which a statement finds none or few.
     """
     count = f" ROWS {rows}" if rows else ""
     return (
         f"CREATE FUNCTION {name}({arguments}) RETURNS {returns} LANGUAGE sql"
-        f" STABLE PARALLEL SAFE COST 1{count} SET {SETTING} = '{SERVICE}'"
-        f" AS $function$ {body} $function$"
+        f" STABLE PARALLEL SAFE COST 1{count} AS $function$ {body} $function$"
+    )
+
+
+def function_as_service(name: str, returns: str, query: str) -> str:
+    """Return the statement that creates a function which returns a query of the rows of everybody.
+
+    Statements that call it run in no parallel workers, as it changes the actor meanwhile. A clause
+    `SET` of the function would do the same, but only a superuser may create one.
+    """
+    return (
+        f"CREATE FUNCTION {name}() RETURNS {returns} LANGUAGE plpgsql STABLE ROWS 10"
+        f" AS $function$ DECLARE actor text := coalesce(current_setting('{SETTING}', true), '');"
+        f" BEGIN PERFORM set_config('{SETTING}', '{SERVICE}', true); RETURN QUERY {query};"
+        f" PERFORM set_config('{SETTING}', actor, true); END $function$"
     )
 
 

@@ -6,6 +6,7 @@ from kit.database.roles import (
     ACTOR,
     TablePolicy,
     function,
+    function_as_service,
     owned,
     owner_or,
     part_of,
@@ -29,23 +30,17 @@ _EDITED = (
     "SELECT collection FROM collection_shares"  # noqa: S608
     f" WHERE account = actor AND role = 'editor' AND {_OPEN}"
 )
-_BEING_DELETED = (
-    "WITH RECURSIVE going AS (SELECT item AS id FROM deletions WHERE item IS NOT NULL"
-    " UNION SELECT i.id FROM items i JOIN going g ON i.parent = g.id) SELECT id FROM going"
-)
-_ITEM_GRANTED = (
-    "SELECT EXISTS (SELECT 1 FROM collection_items m"  # noqa: S608
-    " WHERE m.item = item_granted.item AND ("
-    "EXISTS (SELECT 1 FROM collections c WHERE c.id = m.collection AND c.owner = actor)"
-    " OR EXISTS (SELECT 1 FROM collection_shares s WHERE s.collection = m.collection"
-    f" AND s.account = actor AND {_OPEN})"
-    " OR EXISTS (SELECT 1 FROM collection_links l WHERE l.collection = m.collection"
-    f" AND {_BY_LINK})))"
-)
+_ITEM_GRANTED = "SELECT EXISTS (SELECT 1 FROM collection_items m WHERE m.item = item_granted.item)"
 _COVER_GRANTED = (
-    "SELECT EXISTS (SELECT 1 FROM collections c"  # noqa: S608
-    f" WHERE c.cover_artifact = cover_granted.artifact AND c.id IN ({_GRANTED}))"
+    "SELECT EXISTS (SELECT 1 FROM collections c WHERE c.cover_artifact = cover_granted.artifact)"
 )
+_BEING_DELETED = (
+    "WITH RECURSIVE going(item) AS (SELECT d.item FROM deletions d WHERE d.item IS NOT NULL"
+    " UNION SELECT i.id FROM items i JOIN going g ON i.parent = g.item)"
+    " SELECT g.item::text FROM going g"
+)
+# They see what the actor sees: own collections, and grants to the actor. An item is granted by the
+# rows of `collection_items` that the actor sees.
 _FUNCTIONS = (
     function("collections_granted", "actor text", "SETOF text", _GRANTED, rows=10),
     function("collections_owned", "actor text", "SETOF text", _OWNED, rows=10),
@@ -56,9 +51,9 @@ _FUNCTIONS = (
     function(
         "collections_written", "actor text", "SETOF text", f"{_OWNED} UNION ALL {_EDITED}", rows=10
     ),
-    function("items_being_deleted", "", "TABLE (id text)", _BEING_DELETED, rows=10),
-    function("item_granted", "item text, actor text", "boolean", _ITEM_GRANTED),
-    function("cover_granted", "artifact text, actor text", "boolean", _COVER_GRANTED),
+    function("item_granted", "item text", "boolean", _ITEM_GRANTED),
+    function("cover_granted", "artifact text", "boolean", _COVER_GRANTED),
+    function_as_service("items_being_deleted", "TABLE (id text)", _BEING_DELETED),
 )
 
 _WRITES_MEMBERS = service_or(f"collection IN (SELECT collections_written({ACTOR}))")
@@ -73,10 +68,10 @@ _POLICIES = (
             *("webhooks", "webhook_deliveries", "jobs", "idempotency", "usage"),
         ),
     ),
-    owned("items", readers=f"item_granted(id, {ACTOR})"),
+    owned("items", readers="item_granted(id)"),
     owned(
         "artifacts",
-        readers=f"item_granted(item, {ACTOR}) OR cover_granted(id, {ACTOR})",
+        readers="item_granted(item) OR cover_granted(id)",
     ),
     owned(
         "collections",
