@@ -1,8 +1,9 @@
-"""Tell Postgres who each transaction acts as, before any of its statements (`kit.database.actors`).
+"""Set the actor (`kit.database.actors`) in Postgres before a statement depends on it.
 
-A transaction is told in the message that begins it, and forgets the actor when it ends. Statements
-that read are transactions of their own, so a connection for reading is told its actor once and
-keeps it until it is used for another one. Whoever is told is compared before every statement.
+The message that begins a transaction also sets its actor, which ends with the transaction.
+Statements that read are transactions of their own, so a connection for reading keeps its actor
+until another one uses it. Every statement is preceded by a comparison of the actor that is set with
+that of the context, so none can run as somebody who used the connection before.
 """
 
 from typing import Any
@@ -24,8 +25,11 @@ class ActorConnection(asyncpg.Connection):  # type: ignore[misc]
 
     def __init__(self, *arguments: Any, **named: Any) -> None:
         super().__init__(*arguments, **named)
-        self.actor = NOBODY
-        """In a transaction the actor of the transaction, else that of the session."""
+        self.actor: str | None = NOBODY
+        """In a transaction the actor of the transaction, else that of the session.
+
+        `None` if a statement that sets it did not come to its end, so nobody knows.
+        """
         self.next_actor = NOBODY
         """The actor of the transaction that begins next."""
 
@@ -37,8 +41,8 @@ class ActorConnection(asyncpg.Connection):  # type: ignore[misc]
         return str(await super().execute(query, *arguments, **named))
 
 
-def tell_readers(engine: AsyncEngine, default: str) -> None:
-    """Tell the actor to each connection of an engine whose statements are transactions.
+def set_actor_of_reads(engine: AsyncEngine, default: str) -> None:
+    """Set the actor on the connections of an engine whose statements are transactions.
 
     Parameters
     ----------
@@ -47,20 +51,21 @@ def tell_readers(engine: AsyncEngine, default: str) -> None:
     """
 
     @event.listens_for(engine.sync_engine, "before_cursor_execute")
-    def _tell(connection: Connection, _: Any, statement: str, *__: Any) -> None:
+    def _set(connection: Connection, _: Any, statement: str, *__: Any) -> None:
         if statement == _SET:
             return
         driver, actor = _driver(connection), current_actor(default)
         if driver.actor != actor:
+            driver.actor = None
             connection.exec_driver_sql(_SET, (actor,))
             driver.actor = actor
 
 
-def tell_writers(engine: AsyncEngine, default: str) -> None:
-    """Tell the actor to each transaction of an engine; see `tell_readers`."""
+def set_actor_of_transactions(engine: AsyncEngine, default: str) -> None:
+    """Set the actor in each transaction of an engine; see `set_actor_of_reads`."""
 
     @event.listens_for(engine.sync_engine, "before_cursor_execute")
-    def _tell(connection: Connection, _: Any, statement: str, *__: Any) -> None:
+    def _set(connection: Connection, _: Any, statement: str, *__: Any) -> None:
         if statement == _SET_LOCALLY:
             return
         driver, actor = _driver(connection), current_actor(default)
@@ -68,6 +73,7 @@ def tell_writers(engine: AsyncEngine, default: str) -> None:
             # The driver begins the transaction just before the statement.
             driver.actor = driver.next_actor = actor
         elif driver.actor != actor:
+            driver.actor = None
             connection.exec_driver_sql(_SET_LOCALLY, (actor,))
             driver.actor = actor
 

@@ -150,7 +150,11 @@ def postgres_engines(
     actor
         Whom statements act as in a context that does not say it; see `kit.database.actors`.
     """
-    from kit.database.actor_connections import ActorConnection, tell_readers, tell_writers
+    from kit.database.actor_connections import (
+        ActorConnection,
+        set_actor_of_reads,
+        set_actor_of_transactions,
+    )
 
     common = {
         "application_name": "cratedig",
@@ -185,6 +189,6 @@ def postgres_engines(
 
     reading = {**common, "default_transaction_read_only": "on"}
     reader, writer = engine(reading, **_READING), engine(common)
-    tell_readers(reader, actor)
-    tell_writers(writer, actor)
+    set_actor_of_reads(reader, actor)
+    set_actor_of_transactions(writer, actor)
     return reader, writer

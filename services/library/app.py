@@ -46,7 +46,7 @@ from services.library.maps.computing import MapLayouts
 from services.library.maps.layout_process import LayoutProcess
 from services.library.maps.placing import Placer
 from services.library.maps.staleness import mark_maps_of_collections, mark_maps_of_owners
-from services.library.preparation import migrate_as_owner
+from services.library.preparation import migrate_as_owner, warn_if_unprotected
 from services.library.query_sounds.results import QuerySoundResults, QuerySounds
 from services.library.recommendations.listeners import (
     outdate_accounts,
@@ -203,6 +203,7 @@ async def _build(platform: ServicePlatform, settings: LibrarySettings) -> HttpAp
         await migrate_as_owner(platform, MIGRATIONS, owner_url=settings.owner_url, url=url)
     database = platform.database(url, pool=settings.database_pool)
     await database.migrate(MIGRATIONS)
+    await warn_if_unprotected(database)
     vectors = await open_sound_vectors(database, url)
     register_hooks(database, policy)
     deletions = Deletions(database, vectors)

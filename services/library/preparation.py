@@ -1,5 +1,6 @@
 """Prepare the library's database: its tables, and what its role may do with them."""
 
+import logging
 from pathlib import Path
 
 from sqlalchemy import text
@@ -11,6 +12,8 @@ from kit.database.roles import grants, quoted
 from kit.platform import ServicePlatform
 from kit.process import StartRefused
 from kit.vectors.factory import prepare_vectors
+
+log = logging.getLogger(__name__)
 
 
 async def migrate_as_owner(
@@ -43,6 +46,17 @@ async def migrate_as_owner(
         await prepare(database, migrations, role)
     finally:
         await database.close()
+
+
+async def warn_if_unprotected(database: Database) -> None:
+    """Log a warning if row-level security does not apply to the role of a Postgres database."""
+    query = "SELECT rolsuper OR rolbypassrls FROM pg_roles WHERE rolname = current_user"
+    async with database.session() as session:
+        if not database.sqlite and await session.scalar(text(query)):
+            log.warning(
+                "the role of LIBRARY_DATABASE_URL is not subject to row-level security: use one "
+                "that is no superuser, see docs/operating.md"
+            )
 
 
 async def prepare(database: Database, migrations: Path, role: str) -> None:
