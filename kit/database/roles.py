@@ -92,13 +92,14 @@ def function(name: str, arguments: str, returns: str, body: str, *, rows: int = 
     """Return the statement that creates a function for policies, which sees what the actor sees.
 
     A function is expanded while a statement runs, so policies may look into tables whose policies
-    look back. It may run in parallel workers. Its cost is given as that of a comparison, since it
+    look back. Names in it are resolved now, so it works with any search path, such as that of
+    pg_dump. It may run in parallel workers. Its cost is given as that of a comparison, since it
     is called for rows of others, of which a statement finds none or few.
     """
     count = f" ROWS {rows}" if rows else ""
     return (
         f"CREATE FUNCTION {name}({arguments}) RETURNS {returns} LANGUAGE sql"
-        f" STABLE PARALLEL SAFE COST 1{count} AS $function$ {body} $function$"
+        f" STABLE PARALLEL SAFE COST 1{count} BEGIN ATOMIC {body}; END"
     )
 
 
