@@ -14,6 +14,7 @@ from tests.support.postgres import (
     create_role,
     postgres_server,
     postgres_url,
+    run_statement,
     temporary_database,
     url_as,
 )
@@ -37,6 +38,9 @@ def migrated_postgres(postgres_server: str) -> str:
         url = await create_database(postgres_server, "migrated")
         await create_role(postgres_server, LIBRARY)
         await prepare_for_role(url, MIGRATIONS, LIBRARY)
+        # Some tests look at plans, which need statistics of what they wrote.
+        statement = f"GRANT MAINTAIN ON ALL TABLES IN SCHEMA public TO {LIBRARY}"
+        await run_statement(postgres_server, statement, database="migrated")
 
     run_in_thread(create())
     return "migrated"

@@ -18,6 +18,7 @@ from contracts.topics import Topic
 from kit.bus.base import AnyEvent, BusError
 from kit.bus.memory import MemoryBus
 from kit.clock import Clock
+from kit.database.actors import SERVICE
 from kit.database.base import DatabaseUnavailable
 from kit.database.engine import Database
 from kit.objects.base import ObjectError
@@ -71,7 +72,7 @@ class FailingDatabase(Database):
     """A database that may be unavailable before each statement and on both sides of a commit."""
 
     def __init__(self, url: str, *, clock: Clock, points: Failpoints) -> None:
-        super().__init__(url, clock=clock, pool=4)
+        super().__init__(url, clock=clock, pool=4, actor=SERVICE)
         self._points = points
 
     @asynccontextmanager

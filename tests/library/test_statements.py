@@ -8,17 +8,21 @@ from sqlalchemy import Connection, Engine, event
 
 from contracts.jobs import TaskName
 from contracts.music import Stem
+from kit.database.actors import SETTING
 from kit.database.sqlite import BEGIN
 from tests.library.catalogue import MIDI, Catalogue, separated, stems
 
 
 @contextmanager
 def statements() -> Iterator[list[str]]:
-    """Give a list to which every statement is added that begins no transaction."""
+    """Give a list to which every statement is added that begins no transaction.
+
+    Those that set the actor are left out: whether a connection has it depends on its last user.
+    """
     seen: list[str] = []
 
     def executed(connection: Connection, _: Any, statement: str, *more: Any) -> None:
-        if statement != BEGIN:
+        if statement != BEGIN and SETTING not in statement:
             seen.append(" ".join(statement.split()))
 
     event.listen(Engine, "before_cursor_execute", executed)

@@ -17,7 +17,7 @@ import asyncpg
 import pytest
 from sqlalchemy import make_url
 
-from deploy.servers.postgres import LIBRARY, LIBRARY_OWNER, Postgres
+from deploy.servers.postgres import LIBRARY, LIBRARY_OWNER, USER, Postgres
 from kit.clock import new_id
 from tests.support.timeouts import HANG_TIMEOUT
 
@@ -90,13 +90,15 @@ async def temporary_database(server: str, *, template: str = "template1") -> Asy
     try:
         yield url
     finally:
-        await _command(server, f'DROP DATABASE "{name}" WITH (FORCE)')
+        await run_statement(server, f'DROP DATABASE "{name}" WITH (FORCE)')
 
 
 async def create_database(server: str, name: str, *, template: str = "template1") -> str:
     """Make a copy of a database, by default an empty one; return its URL."""
     # Copying files is three times as fast as writing them to the log, which nobody reads here.
-    await _command(server, f'CREATE DATABASE "{name}" TEMPLATE "{template}" STRATEGY FILE_COPY')
+    await run_statement(
+        server, f'CREATE DATABASE "{name}" TEMPLATE "{template}" STRATEGY FILE_COPY'
+    )
     return f"{server.rstrip('/')}/{name}"
 
 
@@ -108,7 +110,7 @@ def url_as(url: str, role: str) -> str:
 async def create_role(server: str, name: str) -> None:
     """Create a role that may log in and nothing else, if there is none."""
     password = make_url(server).password
-    await _command(
+    await run_statement(
         server,
         f"DO $$ BEGIN CREATE ROLE \"{name}\" LOGIN PASSWORD '{password}';"
         " EXCEPTION WHEN duplicate_object THEN NULL; END $$",
@@ -119,14 +121,15 @@ async def give_to_roles(server: str, url: str) -> None:
     """Let the roles of the library own and use a database, as `make services-up` does."""
     for name in (LIBRARY, LIBRARY_OWNER):
         await create_role(server, name)
-    await _command(server, f'GRANT "{LIBRARY}" TO "{LIBRARY_OWNER}"')
+    await run_statement(server, f'GRANT "{LIBRARY}" TO "{LIBRARY_OWNER}"')
     database = str(make_url(url).database)
-    await _command(server, f'ALTER DATABASE "{database}" OWNER TO "{LIBRARY_OWNER}"')
-    await _command(server, "CREATE EXTENSION IF NOT EXISTS vector", database=database)
+    await run_statement(server, f'ALTER DATABASE "{database}" OWNER TO "{LIBRARY_OWNER}"')
+    await run_statement(server, "CREATE EXTENSION IF NOT EXISTS vector", database=database)
 
 
-async def _command(server: str, statement: str, *, database: str = "postgres") -> None:
-    address = make_url(server).set(drivername="postgresql", database=database)
+async def run_statement(server: str, statement: str, *, database: str = "postgres") -> None:
+    """Run a statement as the server's superuser."""
+    address = make_url(server).set(drivername="postgresql", username=USER, database=database)
     connection = await asyncpg.connect(address.render_as_string(hide_password=False))
     try:
         await connection.execute(statement)
