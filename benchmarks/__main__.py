@@ -22,6 +22,7 @@ ORDER = (
     "attack",
     "searching",
     "search",
+    "row_security",
     "crate",
     "web",
     "vectors",
