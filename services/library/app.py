@@ -293,6 +293,7 @@ async def _build(platform: ServicePlatform, settings: LibrarySettings) -> HttpAp
         return dict(zip(("database", "bus", "objects"), answers, strict=True))
 
     internal = create_app("Cratedig library, internal")
+    internal.add_middleware(RequestActor)
     internal.include_router(
         internal_routes(
             database,
