@@ -27,7 +27,7 @@ LISTS = (
     *("/items", "/hidden", "/jobs", "/runs", "/pipelines", "/collections", "/tags"),
     *("/taught-tags", "/saved-searches", "/maps", "/webhooks", "/imports", "/duplicates"),
     *("/search", "/feed?after=start", "/recommendations", "/tray", "/usage"),
-    *("/collections?shared=true", "/recommendations/dismissed"),
+    *("/shared", "/recommendations/dismissed"),
 )
 _OWNER = re.compile(r"\b(?:\w+\.)?owner(?: \|\| (\$\d+)(?:::VARCHAR)?)? = (\$\d+)(?:::VARCHAR)?")
 
@@ -44,8 +44,8 @@ def without_owners(database: Database) -> Iterator[list[str]]:
     changed: list[str] = []
 
     def strip(_: Any, __: Any, statement: str, parameters: Any, *___: Any) -> tuple[str, Any]:
-        def compared(found: re.Match[str]) -> str:
-            used = (f"{number}::VARCHAR IS NOT NULL" for number in found.groups() if number)
+        def compared(match: re.Match[str]) -> str:
+            used = (f"{number}::VARCHAR IS NOT NULL" for number in match.groups() if number)
             return "(" + " AND ".join(used) + ")"
 
         mutant = statement
@@ -68,7 +68,10 @@ def without_owners(database: Database) -> Iterator[list[str]]:
 async def seen(user: User) -> str:
     """Return all that the lists show to a user."""
     answers = [await user.http.get(f"/v1{path}") for path in LISTS]
-    return "\n".join(answer.text for answer in answers if answer.is_success)
+    # Without the owner some statements find more rows than there can be, or an item of somebody
+    # else who may read it, which is an error and shows nothing.
+    assert sum(answer.is_success for answer in answers) >= len(LISTS) - 3, answers
+    return "\n".join(answer.text for answer in answers)
 
 
 @pytest.mark.parametrize("policies", [True, False], ids=["policies", "no policies"])
@@ -191,8 +194,8 @@ async def test_a_grant_lets_read_and_only_an_editor_arrange(
         actor = link_actor(digest(link["secret"]))
     else:
         share = f"/v1/collections/{collection}/shares/{actor}"
-        given = "editor" if shared == "editor" else "viewer"
-        assert (await owner.http.put(share, json={"role": given})).is_success
+        granted = "editor" if shared == "editor" else "viewer"
+        assert (await owner.http.put(share, json={"role": granted})).is_success
     async with role(library_postgres_url) as connection:
         await act(connection, SERVICE)
         for id_ in (item, kept):
@@ -214,16 +217,16 @@ async def test_a_grant_lets_read_and_only_an_editor_arrange(
 
 
 async def test_a_request_acts_as_its_caller_and_a_claim_as_the_library(opened: Catalogue) -> None:
-    asked = text("SELECT current_setting('cratedig.actor', true)")
+    setting = text("SELECT current_setting('cratedig.actor', true)")
     for actor in ("one", "other", SERVICE, NOBODY, "one"):
         with acting_as(actor):
             async with opened.database.session() as session:
-                assert await session.scalar(asked) == actor
+                assert await session.scalar(setting) == actor
             async with opened.database.transaction() as session:
-                assert await session.scalar(asked) == actor
+                assert await session.scalar(setting) == actor
                 with acting_as("inside"):
-                    assert await session.scalar(asked) == "inside"
-                assert await session.scalar(asked) == actor
+                    assert await session.scalar(setting) == "inside"
+                assert await session.scalar(setting) == actor
     with pytest.raises(ValueError, match="an actor"), acting_as("x'; SELECT 1"):
         pass
 
