@@ -12,6 +12,7 @@ from sqlalchemy import event, make_url, text
 from sqlalchemy.exc import ProgrammingError
 
 from deploy.servers.postgres import LIBRARY
+from kit.clock import SystemClock
 from kit.database.actors import NOBODY, SERVICE, acting_as
 from kit.database.engine import Database
 from services.library.actors import link_actor
@@ -216,7 +217,7 @@ async def test_a_grant_lets_read_and_only_an_editor_arrange(
         assert await connection.execute("DELETE FROM collections") == "DELETE 0"
 
 
-async def test_a_request_acts_as_its_caller_and_a_claim_as_the_library(opened: Catalogue) -> None:
+async def test_a_statement_runs_as_the_actor_of_its_context(opened: Catalogue) -> None:
     setting = text("SELECT current_setting('cratedig.actor', true)")
     for actor in ("one", "other", SERVICE, NOBODY, "one"):
         with acting_as(actor):
@@ -229,6 +230,30 @@ async def test_a_request_acts_as_its_caller_and_a_claim_as_the_library(opened: C
                 assert await session.scalar(setting) == actor
     with pytest.raises(ValueError, match="an actor"), acting_as("x'; SELECT 1"):
         pass
+
+
+async def test_an_actor_that_was_perhaps_set_is_set_again(library_postgres_url: str) -> None:
+    def fail(_: Any, __: Any, statement: str, *___: Any) -> None:
+        if "set_config" in statement:
+            raise RuntimeError("cancelled once the server has done it")
+
+    setting = text("SELECT current_setting('cratedig.actor', true)")
+    database = Database(library_postgres_url, clock=SystemClock(), pool=1)
+    engine = database._reader.sync_engine
+    try:
+        with acting_as("one"):
+            async with database.session() as session:
+                assert await session.scalar(setting) == "one"
+        event.listen(engine, "after_cursor_execute", fail)
+        with pytest.raises(RuntimeError), acting_as("other"):
+            async with database.session() as session:
+                await session.scalar(setting)
+        event.remove(engine, "after_cursor_execute", fail)
+        with acting_as("one"):
+            async with database.session() as session:
+                assert await session.scalar(setting) == "one"
+    finally:
+        await database.close()
 
 
 @asynccontextmanager
