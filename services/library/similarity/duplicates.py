@@ -11,7 +11,7 @@ import logging
 from collections.abc import Mapping, Sequence
 from itertools import chain
 
-from sqlalchemy import and_, func, select, update
+from sqlalchemy import Select, and_, func, select, update
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlmodel import col
 
@@ -19,6 +19,7 @@ from contracts.ids import ItemId
 from contracts.music import Seconds
 from contracts.similarity import DuplicateGroup, DuplicateItem
 from kit.database.engine import Database
+from kit.database.repository import OwnedRows
 from kit.http.list_cursor import ListQuery, decode_list_cursor, encode_list_cursor
 from services.library.background import lead, until
 from services.library.catalogue.repository import Repository, being_deleted
@@ -177,14 +178,19 @@ async def list_duplicates(
     return [await _group(repository, name) for name in shown], following
 
 
-async def _group(repository: Repository, name: str) -> DuplicateGroup:
-    query = (
-        repository.items.select()
+def items_of_group(items: OwnedRows[ItemRow], owner: str, name: str) -> Select[ItemRow]:
+    """Return the query of a group's items, the oldest first."""
+    return (
+        items.select_few()
         .join(SoundRow, col(SoundRow.item) == col(ItemRow.id))
-        .where(col(SoundRow.owner) == repository.owner, col(SoundRow.duplicates) == name)
+        .where(col(SoundRow.owner) == owner, col(SoundRow.duplicates) == name)
         .order_by(col(ItemRow.created), col(ItemRow.id))
         .limit(MAX_MEMBERS)
     )
+
+
+async def _group(repository: Repository, name: str) -> DuplicateGroup:
+    query = items_of_group(repository.items, repository.owner, name)
     items = list(await repository.session.scalars(query))
     hashes = select(col(SoundRow.item), col(SoundRow.audio_sha256)).where(
         col(SoundRow.item).in_([item.id for item in items])
