@@ -36,7 +36,8 @@ SOUNDS = 1_000 if SMALLEST else 100_000
 EACH = 1 if SMALLEST else 12
 """Real sounds of each class of each source."""
 WORKERS = ("ingest", "tagging")
-POLL = 1.0
+POLL = 5.0
+"""Seconds between two looks at what runs in the background: each starts the command line."""
 
 
 @dataclass(slots=True)

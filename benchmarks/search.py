@@ -3,7 +3,8 @@
 Generates search documents with realistic names, classes and tags, then prints p50 and p95 of
 searches with facet counts, of the first page, and of a page at a far offset; beside them, the same
 words by `LIKE` on the names and by the full-text index alone, without filters, counts and order.
-The mean CPU time is that of this process, which on SQLite includes the database.
+The mean CPU time is that of this process, which on SQLite includes the database. `--write` puts the
+table into docs/search.md.
 """
 
 import argparse
@@ -23,6 +24,7 @@ from typing import Any
 
 from sqlalchemy import insert, text
 
+from benchmarks.environments import ROOT, SMALLEST, write_figures
 from contracts.identity import Principal, Scope
 from contracts.ids import OwnerId, UserId
 from contracts.search import Term
@@ -42,7 +44,6 @@ from services.library.similarity.sound_vectors import SoundVectors
 from services.library.teaching.proposals import Proposals
 from tests.support.postgres import running_postgres, temporary_database
 
-SMALLEST = os.environ.get("CRATEDIG_BENCH") == "smallest"
 QUERIES = (
     "kick",
     "dusty snare bpm:118-128 key:Am~ -loop tag:vinyl len:<0.5",
@@ -76,6 +77,8 @@ TAGS = (
     *("female vocal", "slow", "fast", "rock", "electronic", "soul", "funk", "live", "dub", "lofi"),
 )
 BATCH = 2000
+Cells = dict[str, str]
+"""What was measured of one database, by the name of its row in the table."""
 
 
 def main() -> None:
@@ -84,23 +87,43 @@ def main() -> None:
     parser.add_argument("--million", action="store_true", help="also 1,000,000 items on Postgres")
     parser.add_argument("--items", type=int, default=2000 if SMALLEST else 100_000)
     parser.add_argument("--rounds", type=int, default=2 if SMALLEST else 20)
+    parser.add_argument("--write", action="store_true", help="put the table into docs/search.md")
     arguments = parser.parse_args()
+    columns: dict[str, Cells] = {}
     with tempfile.TemporaryDirectory() as folder:
         url = f"sqlite+aiosqlite:///{folder}/library.db"
-        asyncio.run(_measure("SQLite", url, arguments.items, arguments.rounds))
+        asyncio.run(_measure("SQLite", url, arguments.items, arguments.rounds, columns))
+    sizes = [arguments.items, *([1_000_000] if arguments.million else [])]
     with running_postgres() as server:
-        asyncio.run(_on_postgres(server, arguments.items, arguments.rounds))
-        if arguments.million:
-            asyncio.run(_on_postgres(server, 1_000_000, arguments.rounds))
+        for items in sizes:
+            asyncio.run(_on_postgres(server, items, arguments.rounds, columns))
+    if arguments.write:
+        write_figures(ROOT / "docs" / "search.md", _table(columns))
 
 
-async def _on_postgres(server: str, items: int, rounds: int) -> None:
+def _table(columns: dict[str, Cells]) -> str:
+    """Return the figures as a table in Markdown, a column for each database."""
+    names = dict.fromkeys(name for cells in columns.values() for name in cells)
+    return "\n".join(
+        (
+            f"| p50, p95 in ms | {' | '.join(columns)} |",
+            f"|---|{'---:|' * len(columns)}",
+            *(
+                f"| {name} | {' | '.join(cells.get(name, '') for cells in columns.values())} |"
+                for name in names
+            ),
+        )
+    )
+
+
+async def _on_postgres(server: str, items: int, rounds: int, columns: dict[str, Cells]) -> None:
     async with temporary_database(server) as url:
-        await _measure("Postgres", url, items, rounds)
+        await _measure("Postgres", url, items, rounds, columns)
 
 
-async def _measure(name: str, url: str, items: int, rounds: int) -> None:
+async def _measure(name: str, url: str, items: int, rounds: int, columns: dict[str, Cells]) -> None:
     database = Database(url, clock=SystemClock(), statement_timeout=120.0)
+    cells = columns.setdefault(f"{name}, {items:,} items", {})
     try:
         await database.migrate(MIGRATIONS)
         owner = new_id()
@@ -112,13 +135,13 @@ async def _measure(name: str, url: str, items: int, rounds: int) -> None:
             f"load average {os.getloadavg()[0]:.1f}",
             flush=True,
         )
-        await _searches(database, owner, items, rounds)
-        await _peers(database, owner, rounds)
+        await _searches(database, owner, items, rounds, cells)
+        await _peers(database, owner, rounds, cells)
     finally:
         await database.close()
 
 
-async def _searches(database: Database, owner: str, items: int, rounds: int) -> None:
+async def _searches(database: Database, owner: str, items: int, rounds: int, cells: Cells) -> None:
     # No item has a vector, so the folder stays absent.
     store = await open_vectors(database, Path(tempfile.gettempdir()) / owner)
     vectors = SoundVectors(database, store)
@@ -149,9 +172,10 @@ async def _searches(database: Database, owner: str, items: int, rounds: int) -> 
     began = time.perf_counter()
     await search("", limit=1)
     grown = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before
+    took = (time.perf_counter() - began) * 1000
+    cells["first search after a start"] = f"{took:,.0f}"
     print(
-        f"  first search after a start  {(time.perf_counter() - began) * 1000:8.0f} ms, "
-        f"peak memory +{grown // 1024} MiB",
+        f"  first search after a start  {took:8.0f} ms, peak memory +{grown // 1024} MiB",
         flush=True,
     )
     stalls = _Stalls()
@@ -162,19 +186,25 @@ async def _searches(database: Database, owner: str, items: int, rounds: int) -> 
                 f"counts: {words or '(everything)'}",
                 lambda words=words: search(words, counts=True),
                 rounds,
+                cells,
                 f"{result.total:,} results",
             )
-        await _report("first page", lambda: search("vinyl"), rounds)
+        await _report("first page", lambda: search("vinyl"), rounds, cells)
         opened = await search("sort:created", limit=1)
         offset = min(60_000, items * 6 // 10)
         await _report(
             f"rows from {offset:,}",
             lambda: search("sort:created", snapshot=opened.snapshot, offset=offset, limit=100),
             rounds,
+            cells,
         )
         await _report(
-            "first page after a change", lambda: _changed_then(database, owner, search), rounds
+            "first page after a change",
+            lambda: _changed_then(database, owner, search),
+            rounds,
+            cells,
         )
+    cells["longest pause of the event loop"] = f"{stalls.longest * 1000:.0f}"
     print(f"  the event loop stood still for at most {stalls.longest * 1000:.0f} ms", flush=True)
 
 
@@ -193,7 +223,7 @@ async def _changed_then(
     await search("vinyl")
 
 
-async def _peers(database: Database, owner: str, rounds: int) -> None:
+async def _peers(database: Database, owner: str, rounds: int, cells: Cells) -> None:
     """Measure what the database alone does with one word."""
 
     async def like() -> None:
@@ -220,13 +250,13 @@ async def _peers(database: Database, owner: str, rounds: int) -> None:
         async with database.session() as session:
             await find_all(session, owner, (Term(text="vinyl"),))
 
-    await _report("LIKE alone: a page", like, rounds)
-    await _report("LIKE alone: counts of one facet", like_count, rounds)
-    await _report("full text alone: all ids", full_text, rounds)
+    await _report("LIKE alone: a page", like, rounds, cells)
+    await _report("LIKE alone: counts of one facet", like_count, rounds, cells)
+    await _report("full text alone: all ids", full_text, rounds, cells)
 
 
 async def _report(
-    name: str, work: Callable[[], Awaitable[Any]], rounds: int, note: str = ""
+    name: str, work: Callable[[], Awaitable[Any]], rounds: int, cells: Cells, note: str = ""
 ) -> None:
     times = []
     used = time.process_time()
@@ -237,6 +267,7 @@ async def _report(
     used = (time.process_time() - used) * 1000 / rounds
     times.sort()
     p95 = times[min(len(times) - 1, round(0.95 * len(times)))]
+    cells[name.replace("|", "\\|")] = f"{statistics.median(times):.0f}, {p95:.0f}"
     print(
         f"  {name[:60]:<60} p50 {statistics.median(times):7.1f} ms  p95 {p95:7.1f} ms"
         f"  of it CPU {used:7.1f} ms  {note}",

@@ -6,7 +6,7 @@ against a product in float32 of all vectors, which stands beside the stores as p
 
 Postgres runs on the same machine with `fsync` off, so its inserts are faster than on a server that
 must survive a loss of power. Rows are loaded before its index is built, except for those whose rate
-with the index is measured.
+with the index is measured. `--write` puts the table into docs/similarity.md.
 """
 
 import argparse
@@ -15,14 +15,16 @@ import os
 import statistics
 import tempfile
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable, Coroutine
 from contextlib import AsyncExitStack
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from sqlalchemy import Connection, text
 
+from benchmarks.environments import ROOT, SMALLEST, write_figures
 from kit.arrays import F32
 from kit.clock import SystemClock, new_id
 from kit.database.engine import Database
@@ -32,7 +34,6 @@ from kit.vectors.exact import ExactVectors
 from kit.vectors.pgvector import PgVectors
 from tests.support.postgres import running_postgres, temporary_database
 
-SMALLEST = os.environ.get("CRATEDIG_BENCH") == "smallest"
 DIMENSION = 200
 SPACE = Space("timbre", "1", DIMENSION)
 LIMIT = 10
@@ -57,6 +58,23 @@ class Case:
     nearest_allowed: list[set[str]]
 
 
+@dataclass
+class Figures:
+    """What was measured of one store; times are a median and a 95th percentile."""
+
+    store: str
+    inserts: str = ""
+    everything: str = ""
+    allowed: str = ""
+    recall: str = ""
+    memory: str = ""
+
+    def row(self, size: int) -> str:
+        """Return a row of the table in Markdown."""
+        cells = (self.inserts, self.everything, self.allowed, self.recall, self.memory)
+        return f"| {size:,} | {self.store} | {' | '.join(cells)} |"
+
+
 def main() -> None:
     """Print the figures."""
     parser = argparse.ArgumentParser(description=__doc__)
@@ -64,14 +82,22 @@ def main() -> None:
     parser.add_argument("--sizes", type=int, nargs="*", default=sizes, help="numbers of vectors")
     parser.add_argument("--queries", type=int, default=5 if SMALLEST else 100)
     parser.add_argument("--stores", nargs="*", choices=STORES, default=list(STORES))
+    parser.add_argument("--write", action="store_true", help="put the table into docs")
     chosen = parser.parse_args()
+    rows = [
+        "| vectors | | inserts a second | top 10, ms | of 1 % allowed, ms | recall | memory |",
+        "|---:|---|---|---:|---:|---|---|",
+    ]
     for size in chosen.sizes:
         load = ", ".join(f"{value:.1f}" for value in os.getloadavg())
         print(f"\n{size} x {DIMENSION}, {os.cpu_count()} cores, load averages {load}", flush=True)
-        case = build_case(size, chosen.queries)
+        case, plain = build_case(size, chosen.queries)
+        rows.append(Figures("plain numpy, float32", everything=plain, recall="1").row(size))
         for name in chosen.stores:
             print(f" {name}", flush=True)
-            asyncio.run(STORES[name](case))
+            rows.append(asyncio.run(STORES[name](case)).row(size))
+    if chosen.write:
+        write_figures(ROOT / "docs" / "similarity.md", "\n".join(rows), name="speed")
 
 
 def clustered(count: int, clusters: F32, numbers: np.random.Generator) -> F32:
@@ -86,8 +112,8 @@ def clustered(count: int, clusters: F32, numbers: np.random.Generator) -> F32:
     return vectors
 
 
-def build_case(size: int, queries: int) -> Case:
-    """Make vectors, and search them by plain numpy, whose times are printed."""
+def build_case(size: int, queries: int) -> tuple[Case, str]:
+    """Make vectors, and search them by plain numpy; return its times, too."""
     numbers = np.random.default_rng(size)
     centres = numbers.standard_normal((max(size // 500, 4), DIMENSION), dtype=np.float32)
     centres /= np.linalg.norm(centres, axis=1, keepdims=True)
@@ -103,26 +129,29 @@ def build_case(size: int, queries: int) -> Case:
         nearest.append({ids[row] for row in top})
         among = rows[np.argpartition(scores[rows], -LIMIT)[-LIMIT:]]
         nearest_allowed.append({ids[row] for row in among})
-    print(f" plain numpy, float32 in memory: {quantiles(times)}", flush=True)
+    print(f" plain numpy, float32 in memory: {quantiles(times)} ms", flush=True)
     allowed = [ids[row] for row in rows]
-    return Case(new_id(), ids, vectors, targets, allowed, nearest, nearest_allowed)
+    case = Case(new_id(), ids, vectors, targets, allowed, nearest, nearest_allowed)
+    return case, quantiles(times)
 
 
 def quantiles(times: list[float]) -> str:
-    """Return the median and the 95th percentile in words."""
+    """Return the median and the 95th percentile in milliseconds."""
     p95 = np.percentile(times, 95)
-    return f"p50 {statistics.median(times) * 1000:.1f} ms, p95 {p95 * 1000:.1f} ms"
+    return f"{statistics.median(times) * 1000:.1f}, {p95 * 1000:.1f}"
 
 
-async def measure_exact(case: Case) -> None:
-    """Print the figures of the store next to SQLite."""
+async def measure_exact(case: Case) -> Figures:
+    """Print and return the figures of the store next to SQLite."""
+    figures = Figures("next to SQLite")
     with tempfile.TemporaryDirectory() as folder:
         place = Path(folder)
         database = Database(f"sqlite+aiosqlite:///{place}/vectors.db", clock=SystemClock())
         store = ExactVectors(database, place / "vectors")
         await store.start()
         await store.ensure(SPACE)
-        print(f"  inserts: {await insert(store, database, case, case.ids):.0f}/s", flush=True)
+        figures.inserts = f"{await insert(store, database, case, case.ids):,.0f}"
+        print(f"  inserts: {figures.inserts}/s", flush=True)
         before = resident()
         began = time.perf_counter()
         await store.search(SPACE, case.owner, [WeightedVector(case.queries[0])], limit=1)
@@ -132,21 +161,23 @@ async def measure_exact(case: Case) -> None:
         began = time.perf_counter()
         await store.search(SPACE, case.owner, [WeightedVector(case.queries[0])], limit=1)
         print(f"  first search of a new process: {time.perf_counter() - began:.2f} s", flush=True)
-        await measure_searches(store, case)
+        await measure_searches(store, case, figures)
         files = sum(path.stat().st_size for path in (place / "vectors").rglob("*"))
         rows = (place / "vectors.db").stat().st_size
-        print(
-            f"  memory of its own {(resident() - before) / MIB:.0f} MiB, mapped files "
-            f"{files / MIB:.0f} MiB, database {rows / MIB:.0f} MiB",
-            flush=True,
+        figures.memory = (
+            f"own {(resident() - before) / MIB:.0f} MiB, mapped files {files / MIB:.0f} MiB, "
+            f"database {rows / MIB:.0f} MiB"
         )
+        print(f"  memory: {figures.memory}", flush=True)
         await measure_fresh_inserts(store, database, case)
         await store.close()
         await database.close()
+    return figures
 
 
-async def measure_pgvector(case: Case) -> None:
-    """Print the figures of the store on Postgres."""
+async def measure_pgvector(case: Case) -> Figures:
+    """Print and return the figures of the store on Postgres."""
+    figures = Figures("Postgres")
     with running_postgres() as server:
         async with AsyncExitStack() as stack:
             url = await stack.enter_async_context(temporary_database(server))
@@ -162,19 +193,23 @@ async def measure_pgvector(case: Case) -> None:
             print(f"  inserts without the index: {rate:.0f}/s", flush=True)
             began = time.perf_counter()
             await run(database, statements.create_index(number))
-            print(f"  building the index: {time.perf_counter() - began:.0f} s", flush=True)
-            rate = await insert(store, database, case, case.ids[split:], first=split)
-            print(f"  inserts with the index: {rate:.0f}/s", flush=True)
+            built = time.perf_counter() - began
+            print(f"  building the index: {built:.0f} s", flush=True)
+            indexed = await insert(store, database, case, case.ids[split:], first=split)
+            print(f"  inserts with the index: {indexed:.0f}/s", flush=True)
+            figures.inserts = f"{rate:,.0f}, with the index {indexed:,.0f}; index in {built:.0f} s"
             await run(database, f"ANALYZE {statements.table(number)}")
-            await measure_searches(store, case)
+            await measure_searches(store, case, figures)
             sizes = text("SELECT pg_table_size(:table), pg_indexes_size(:table)")
             async with database.session() as session:
                 parameters = {"table": statements.table(number)}
                 table, index = (await session.execute(sizes, parameters)).one()
-            print(f"  table {table / MIB:.0f} MiB, indexes {index / MIB:.0f} MiB", flush=True)
+            figures.memory = f"table {table / MIB:.0f} MiB, indexes {index / MIB:.0f} MiB"
+            print(f"  {figures.memory}", flush=True)
+    return figures
 
 
-STORES: dict[str, Callable[[Case], Awaitable[None]]] = {
+STORES: dict[str, Callable[[Case], Coroutine[Any, Any, Figures]]] = {
     "exact": measure_exact,
     "pgvector": measure_pgvector,
 }
@@ -193,8 +228,9 @@ async def insert(
     return len(ids) / (time.perf_counter() - began)
 
 
-async def measure_searches(store: VectorStore, case: Case) -> None:
-    """Print times and recall of searches without and with the filter."""
+async def measure_searches(store: VectorStore, case: Case, figures: Figures) -> None:
+    """Measure times and recall of searches without and with the filter."""
+    measured: list[tuple[str, str]] = []
     for name, allowed, nearest in (
         ("all", None, case.nearest),
         (f"{SHARE:.0%} allowed", case.allowed, case.nearest_allowed),
@@ -210,7 +246,10 @@ async def measure_searches(store: VectorStore, case: Case) -> None:
                 raise RuntimeError(f"{len(neighbours)} neighbours instead of {LIMIT}")
             hits += len(expected & {neighbour.id for neighbour in neighbours})
         recall = hits / LIMIT / len(nearest)
-        print(f"  top {LIMIT}, {name}: {quantiles(times)}, recall {recall:.3f}", flush=True)
+        print(f"  top {LIMIT}, {name}: {quantiles(times)} ms, recall {recall:.3f}", flush=True)
+        measured.append((quantiles(times), f"{recall:.3f}"))
+    (figures.everything, figures.allowed), recalls = zip(*measured, strict=True)
+    figures.recall = ", ".join(recalls)
 
 
 async def measure_fresh_inserts(store: VectorStore, database: Database, case: Case) -> None:
@@ -225,7 +264,7 @@ async def measure_fresh_inserts(store: VectorStore, database: Database, case: Ca
         times.append(time.perf_counter() - began)
         if nearest[0].id != id_:
             raise RuntimeError("a vector that was stored is not found")
-    print(f"  storing one vector and finding it: {quantiles(times)}", flush=True)
+    print(f"  storing one vector and finding it: {quantiles(times)} ms", flush=True)
 
 
 async def run(database: Database, statement: str) -> None:

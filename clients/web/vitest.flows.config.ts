@@ -8,5 +8,7 @@ export default defineConfig({
     fileParallelism: false,
     testTimeout: 300_000,
     hookTimeout: 180_000,
+    // As long as a machine that does other work may take; a poll that is met ends at once.
+    expect: { poll: { timeout: 30_000 } },
   },
 });

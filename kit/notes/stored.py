@@ -282,12 +282,18 @@ class StoredPosteriors:
         notes
             See `line`.
         options
-            The range of pitches.
+            The range of pitches. A note is dropped if its confidence is below what
+            `onset_threshold` exceeds its default by: a threshold drops doubtful notes here, too.
         line_tuning
             See `StoredOptions`.
         """
         curve = self.curve()
-        events = (self._event(note, curve, round(note.pitch - line_tuning)) for note in notes)
+        least = options.onset_threshold - Options().onset_threshold
+        events = (
+            self._event(note, curve, round(note.pitch - line_tuning))
+            for note in notes
+            if note.confidence >= least
+        )
         return [
             retuned(event, self.options.tuning, self.options.factor)
             for event in events

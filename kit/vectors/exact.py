@@ -38,7 +38,7 @@ from kit.vectors.base import (
     no_vectors,
 )
 from kit.vectors.copies import Copy
-from kit.vectors.ids import pack, unpack
+from kit.vectors.ids import Ids, pack, unpack
 from kit.vectors.spaces import SpaceTable
 from kit.vectors.tables import METADATA, SETS, SPACES, VECTORS
 
@@ -228,14 +228,28 @@ class ExactVectors:
 
         def nearest() -> list[Neighbour]:
             packed = None if allowed is None else pack(allowed)
-            ids, distances = index.nearest(direction, limit, packed)
-            return [
-                Neighbour(id_, distance)
-                for id_, distance in zip(unpack(ids), distances.tolist(), strict=True)
-            ]
+            return _neighbours(*index.nearest(direction, limit, packed))
 
         small = len(index.ids) * space.dimension <= _AT_ONCE
         return nearest() if small else await asyncio.to_thread(nearest)
+
+    async def nearest_of(
+        self, space: Space, owner: str, ids: Collection[str], *, limit: int
+    ) -> dict[str, list[Neighbour]]:
+        """Return for each of some vectors of an owner the closest ones, itself among them."""
+        check_limit(limit)
+        index = await self._run(self._copy(space, owner).refresh())
+        self._forget_old_copies()
+        if index is None or not ids:
+            return {}
+
+        def nearest() -> dict[str, list[Neighbour]]:
+            return {
+                unpack(id_[None])[0]: _neighbours(near, distances)
+                for id_, near, distances in index.nearest_of(pack(list(set(ids))), limit)
+            }
+
+        return await asyncio.to_thread(nearest)
 
     async def clean_up(self) -> None:
         """Delete files of spaces and owners that were removed."""
@@ -306,6 +320,13 @@ class ExactVectors:
         self._tasks.discard(task)
         if not task.cancelled():
             task.exception()  # Whoever waited may be gone: the error counts as seen.
+
+
+def _neighbours(ids: Ids, distances: F32) -> list[Neighbour]:
+    return [
+        Neighbour(id_, distance)
+        for id_, distance in zip(unpack(ids), distances.tolist(), strict=True)
+    ]
 
 
 async def _remove(session: AsyncSession, set_: int, ids: list[bytes]) -> None:

@@ -3,7 +3,7 @@
 Most rows are mapped from files, new ones are in memory.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import Generic, TypeVar
 
@@ -14,7 +14,7 @@ from kit.arrays import F32
 from kit.vectors.base import unit
 from kit.vectors.files import FileHeader, StoredVectors
 from kit.vectors.ids import IdIndex, Ids, Rows
-from kit.vectors.nearest import largest, scores_of
+from kit.vectors.nearest import largest, nearest_rows, scores_of
 
 VectorChange = tuple[int, bytes, bytes | None]
 """A sequence, a UUID, and its vector in half precision, or none if it was removed."""
@@ -106,6 +106,14 @@ class FlatIndex:
                 scores[~kept] = -np.inf
             order = chosen = largest(scores, limit)
         return self.ids[chosen], np.clip(1 - scores[order], 0, 2)
+
+    def nearest_of(self, ids: Ids, limit: int) -> Iterator[tuple[Ids, Ids, F32]]:
+        """Yield those ids that are here, each with ids and distances of the nearest vectors."""
+        held, queries = self.vectors(ids)
+        dead = np.flatnonzero(~self.alive)
+        near = nearest_rows(queries, (self.stored, self.recent), limit, dead)
+        for id_, (rows, scores) in zip(held, near, strict=True):
+            yield id_, self.ids[rows], np.clip(1 - scores, 0, 2)
 
     def vectors(self, ids: Ids) -> tuple[Ids, F32]:
         """Return those ids that are here, and their unit vectors."""

@@ -1,5 +1,7 @@
 """Exact nearest neighbours: a matrix product and a selection."""
 
+from collections.abc import Iterator, Sequence
+
 import numpy as np
 
 from kit.arrays import F32
@@ -9,6 +11,8 @@ _BLOCK = 256
 """Scores of which only the maximum is compared at first."""
 _GATHER = 1 << 13
 """Rows that are copied for one product: some megabytes."""
+_SCORES = 1 << 24
+"""Scores that are in memory at a time: 64 MiB."""
 
 
 def scores_of(matrix: F32, query: F32, rows: Rows) -> F32:
@@ -30,6 +34,32 @@ def largest(scores: F32, limit: int) -> Rows:
     order = np.argsort(-chosen, kind="stable")
     candidates, chosen = candidates[order], chosen[order]
     return candidates[np.isfinite(chosen)]
+
+
+def nearest_rows(
+    queries: F32, parts: Sequence[F32], limit: int, absent: Rows
+) -> Iterator[tuple[Rows, F32]]:
+    """Yield for each query the rows that are nearest to it, and their cosines, the closest first.
+
+    One product for several queries reads the rows once for all of them.
+
+    Parameters
+    ----------
+    queries
+        `[queries, dimension]`, as the parts unit vectors.
+    parts
+        Matrices `[rows, dimension]`; rows are counted through all of them.
+    absent
+        Rows that are not returned.
+    """
+    at_once = max(1, _SCORES // max(1, sum(map(len, parts))))
+    for start in range(0, len(queries), at_once):
+        some = queries[start : start + at_once]
+        scores = np.concatenate([some @ part.T for part in parts], axis=1)
+        scores[:, absent] = -np.inf
+        for of_query in scores:
+            rows = largest(of_query, limit)
+            yield rows, of_query[rows]
 
 
 def _candidates(scores: F32, limit: int) -> Rows:

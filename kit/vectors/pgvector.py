@@ -231,6 +231,17 @@ class PgVectors:
         rows = sorted(rows, key=lambda row: row.distance)
         return [Neighbour(str(row.id), min(max(row.distance, 0.0), 2.0)) for row in rows]
 
+    async def nearest_of(
+        self, space: Space, owner: str, ids: Collection[str], *, limit: int
+    ) -> dict[str, list[Neighbour]]:
+        """Return for each of some vectors of an owner the closest ones, itself among them."""
+        check_limit(limit)
+        vectors = await self.get(space, owner, ids)
+        return {
+            id_: await self.search(space, owner, [WeightedVector(vector)], limit=limit)
+            for id_, vector in vectors.items()
+        }
+
     async def clean_up(self) -> None:
         """Nothing to do: Postgres's autovacuum frees the room of removed rows."""
 

@@ -18,6 +18,7 @@ from services.library.jobs.tables import JobRow
 from services.library.maps.tables import MapRow
 from services.library.pipelines.tables import RunRow
 from services.library.search.tables import SearchDocumentRow
+from services.library.similarity.duplicates import items_of_group
 from services.library.similarity.tables import SoundRow, sound_of
 from services.library.teaching.tables import TaughtTagRow
 from tests.support.migrated_databases import copy_sqlite
@@ -48,6 +49,9 @@ QUERIES: dict[str, Select[Any]] = {
     ),
     "sqlite_autoindex_items_1": few(ItemRow).where(
         col(ItemRow.id).in_([str(number) for number in range(20)])
+    ),
+    "ix_sounds_group": items_of_group(
+        OwnedRows(AsyncSession(), ItemRow, "somebody"), "somebody", "group"
     ),
     "ix_artifacts_item": newest(few(ArtifactRow).where(col(ArtifactRow.item) == "one")),
     "ix_jobs_item": newest(few(JobRow).where(col(JobRow.item) == "one")),

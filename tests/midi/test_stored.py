@@ -72,8 +72,11 @@ def written(seconds: float, **changes: float) -> tuple[bytes, list[NoteEvent]]:
     return buffer.getvalue(), notes
 
 
-def line_file(seconds: float) -> bytes:
-    """Return a file of the monophonic tracker: a scale of a note a second, each 0.6 s long."""
+def line_file(seconds: float, *, doubtful: int | None = None) -> bytes:
+    """Return a file of the monophonic tracker: a scale of a note a second, each 0.6 s long.
+
+    The curve is not sure of the note `doubtful`.
+    """
     frames = round(seconds / FRAME)
     at = np.arange(frames) * FRAME
     degree = np.minimum(at.astype(np.int64), 8)
@@ -86,7 +89,7 @@ def line_file(seconds: float) -> bytes:
     )
     curve = PitchCurve(
         (pitch + 0.2).astype(np.float32),
-        np.where(sounds, 0.95, 0.02).astype(np.float32),
+        np.where(sounds, np.where(degree == doubtful, 0.3, 0.95), 0.02).astype(np.float32),
         np.where(sounds, -20.0, -70.0).astype(np.float32),
     )
     buffer = io.BytesIO()
@@ -185,6 +188,13 @@ def test_notes_of_the_monophonic_tracker_are_read_from_its_curve() -> None:
     assert float(notes[3].bends.mean()) == pytest.approx(0.2, abs=0.02)
     assert to_note(notes[3], median=-20.0).velocity == 80
     assert stored.decode(**{**MACHINE, "minimum_note_ms": 700}) == []
+
+
+def test_a_higher_onset_threshold_drops_doubtful_notes_of_the_monophonic_tracker() -> None:
+    stored = StoredPosteriors(line_file(10.0, doubtful=3))
+    assert [note.pitch for note in stored.decode(**MACHINE)] == [60, 62, 64, 65, 67, 69, 71, 72, 74]
+    sure = stored.decode(**{**MACHINE, "onset_threshold": 0.9})
+    assert [note.pitch for note in sure] == [60, 62, 64, 67, 69, 71, 72, 74]
 
 
 def test_a_damaged_pitch_curve_is_refused() -> None:

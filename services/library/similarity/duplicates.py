@@ -9,8 +9,9 @@ it; whoever comes later is compared with it.
 import asyncio
 import logging
 from collections.abc import Mapping, Sequence
+from itertools import chain
 
-from sqlalchemy import and_, func, select, update
+from sqlalchemy import Select, and_, func, select, update
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlmodel import col
 
@@ -18,17 +19,14 @@ from contracts.ids import ItemId
 from contracts.music import Seconds
 from contracts.similarity import DuplicateGroup, DuplicateItem
 from kit.database.engine import Database
+from kit.database.repository import OwnedRows
 from kit.http.list_cursor import ListQuery, decode_list_cursor, encode_list_cursor
 from services.library.background import lead, until
 from services.library.catalogue.repository import Repository, being_deleted
 from services.library.catalogue.tables import ItemRow
 from services.library.catalogue.views import item_to_api
 from services.library.jobs.locks import hold_owner
-from services.library.similarity.fingerprints import (
-    BandLevels,
-    fingerprint_difference,
-    read_fingerprint,
-)
+from services.library.similarity.fingerprints import fingerprint_difference, read_fingerprint
 from services.library.similarity.sound_vectors import UNCOMPARED, SoundVectors
 from services.library.similarity.tables import SoundRow, sound_of
 
@@ -69,67 +67,85 @@ class DuplicateFinder:
             return False
         owner = rows[0].owner
         rows = [row for row in rows if row.owner == owner]
-        near = {row.item: await self._near(row) for row in rows}
+        near = await self._near(owner, rows)
         async with self._database.transaction() as session:
             await hold_owner(session, owner)
             # What was described again or deleted meanwhile is left for the next time.
-            query = select(SoundRow).where(col(SoundRow.item).in_(list(near)))
+            query = select(SoundRow).where(col(SoundRow.item).in_([row.item for row in rows]))
             now = {row.item: _description(row) for row in await session.scalars(query)}
             rows = [row for row in rows if now.get(row.item) == _description(row)]
-            for row in rows:
-                await _join(session, row, near[row.item])
+            await _join(session, owner, rows, near)
             compared = [row.item for row in rows]
             done = update(SoundRow).where(col(SoundRow.item).in_(compared)).values(compared=True)
             await session.execute(done.execution_options(synchronize_session=False))
         return True
 
-    async def _near(self, row: SoundRow) -> list[str]:
-        """Return the items whose sound is nearly that of another."""
-        own = read_fingerprint(row.fingerprint) if row.fingerprint is not None else None
-        if own is None:
-            return []
-        neighbours = await self._vectors.nearest(row.owner, [(row, 1.0)], limit=CANDIDATES)
-        close = [n.id for n in neighbours if n.distance <= MAX_DISTANCE]
-        others = await self._vectors.sounds_of(row.owner, close)
-        return await asyncio.to_thread(_alike, own, others)
+    async def _near(self, owner: str, rows: Sequence[SoundRow]) -> dict[str, list[str]]:
+        """Return for each sound the items whose sound is nearly the same."""
+        with_fingerprint = [row for row in rows if row.fingerprint is not None]
+        nearest = await self._vectors.nearest_of(owner, with_fingerprint, limit=CANDIDATES)
+        close = {
+            item: [each.id for each in neighbours if each.distance <= MAX_DISTANCE]
+            for item, neighbours in nearest.items()
+        }
+        sounds = await self._vectors.sounds_of(owner, {*close, *chain(*close.values())})
+        return await asyncio.to_thread(_alike, close, sounds)
 
 
 def _description(row: SoundRow) -> tuple[object, ...]:
     return row.space, row.version, row.audio_sha256, row.fingerprint
 
 
-def _alike(own: BandLevels, others: Mapping[str, SoundRow]) -> list[str]:
-    alike = []
-    for item, other in others.items():
-        levels = read_fingerprint(other.fingerprint or b"")
-        if levels is not None and fingerprint_difference(own, levels) <= MAX_DIFFERENCE:
-            alike.append(item)
-    return alike
+def _alike(
+    close: Mapping[str, Sequence[str]], sounds: Mapping[str, SoundRow]
+) -> dict[str, list[str]]:
+    """Return for each item those close to it whose fingerprints differ by little."""
+    read = {item: read_fingerprint(row.fingerprint or b"") for item, row in sounds.items()}
+    levels = {item: each for item, each in read.items() if each is not None}
+    return {
+        item: [
+            other
+            for other in others
+            if other in levels
+            and fingerprint_difference(levels[item], levels[other]) <= MAX_DIFFERENCE
+        ]
+        for item, others in close.items()
+        if item in levels
+    }
 
 
-async def _join(session: AsyncSession, row: SoundRow, near: Sequence[str]) -> None:
-    """Put a sound, those with the same samples and those near it, with their groups, in one."""
+async def _join(
+    session: AsyncSession, owner: str, rows: Sequence[SoundRow], near: Mapping[str, Sequence[str]]
+) -> None:
+    """Put each sound, those with the same samples and those near it, with their groups, in one."""
     sound = SoundRow
-    known = select(col(sound.item), col(sound.duplicates))
+    known = select(col(sound.item), col(sound.audio_sha256), col(sound.duplicates))
+    items = sorted({*(row.item for row in rows), *chain(*near.values())})
+    hashes = sorted({row.audio_sha256 for row in rows})
+    groups: dict[str, str | None] = {}
+    same: dict[str, set[str]] = {}
     # One condition for each statement, so that each is looked up in an index.
-    members: dict[str, str | None] = {}
     for alike in (
-        and_(sound_of(row.owner), col(sound.item).in_([*near, row.item])),
-        and_(col(sound.owner) == row.owner, col(sound.audio_sha256) == row.audio_sha256),
+        and_(sound_of(owner), col(sound.item).in_(items)),
+        and_(col(sound.owner) == owner, col(sound.audio_sha256).in_(hashes)),
     ):
-        members.update((item, group) for item, group in await session.execute(known.where(alike)))
-    if len(members) < 2:
-        return
-    groups = sorted({group for group in members.values() if group is not None})
-    joined = (
-        update(sound)
-        .values(duplicates=min([*members, *groups]))
-        .execution_options(synchronize_session=False)
-    )
-    await session.execute(joined.where(sound_of(row.owner), col(sound.item).in_(sorted(members))))
-    if groups:
-        of_groups = (col(sound.owner) == row.owner, col(sound.duplicates).in_(groups))
-        await session.execute(joined.where(*of_groups))
+        for item, audio, group in await session.execute(known.where(alike)):
+            groups[item] = group
+            same.setdefault(audio, set()).add(item)
+    for row in rows:
+        members = {row.item, *near.get(row.item, ()), *same[row.audio_sha256]} & groups.keys()
+        if len(members) < 2:
+            continue
+        joined = {group for item in members if (group := groups[item]) is not None}
+        name = min(members | joined)
+        update_ = update(sound).values(duplicates=name).execution_options(synchronize_session=False)
+        await session.execute(update_.where(sound_of(owner), col(sound.item).in_(sorted(members))))
+        if joined:
+            of_groups = (col(sound.owner) == owner, col(sound.duplicates).in_(sorted(joined)))
+            await session.execute(update_.where(*of_groups))
+        groups |= {
+            item: name for item, group in groups.items() if item in members or group in joined
+        }
 
 
 async def list_duplicates(
@@ -162,14 +178,19 @@ async def list_duplicates(
     return [await _group(repository, name) for name in shown], following
 
 
-async def _group(repository: Repository, name: str) -> DuplicateGroup:
-    query = (
-        repository.items.select()
+def items_of_group(items: OwnedRows[ItemRow], owner: str, name: str) -> Select[ItemRow]:
+    """Return the query of a group's items, the oldest first."""
+    return (
+        items.select_few()
         .join(SoundRow, col(SoundRow.item) == col(ItemRow.id))
-        .where(col(SoundRow.owner) == repository.owner, col(SoundRow.duplicates) == name)
+        .where(col(SoundRow.owner) == owner, col(SoundRow.duplicates) == name)
         .order_by(col(ItemRow.created), col(ItemRow.id))
         .limit(MAX_MEMBERS)
     )
+
+
+async def _group(repository: Repository, name: str) -> DuplicateGroup:
+    query = items_of_group(repository.items, repository.owner, name)
     items = list(await repository.session.scalars(query))
     hashes = select(col(SoundRow.item), col(SoundRow.audio_sha256)).where(
         col(SoundRow.item).in_([item.id for item in items])

@@ -3,7 +3,7 @@
 import base64
 import binascii
 import contextlib
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -188,9 +188,7 @@ class SoundVectors:
 
     async def vectors_of(self, owner: str, items: Collection[str]) -> dict[Space, dict[str, F32]]:
         """Return the unit vectors of those of an owner's items that have one, by space."""
-        by_space: dict[Space, list[str]] = {}
-        for row in (await self.sounds_of(owner, items)).values():
-            by_space.setdefault(_space(row), []).append(row.item)
+        by_space = _by_space((await self.sounds_of(owner, items)).values())
         return {space: await self._store.get(space, owner, ids) for space, ids in by_space.items()}
 
     async def read_all(self, owner: str) -> dict[Space, OwnedVectors]:
@@ -289,16 +287,37 @@ class SoundVectors:
             return []
         return [neighbour for neighbour in neighbours if neighbour.id not in without][:limit]
 
+    async def nearest_of(
+        self, owner: str, sounds: Sequence[SoundRow], *, limit: int
+    ) -> dict[str, list[Neighbour]]:
+        """Return for each of an owner's sounds the items that are nearest to it, itself left out.
+
+        Sounds without a vector are left out.
+        """
+        nearest: dict[str, list[Neighbour]] = {}
+        for space, items in _by_space(sounds).items():
+            # One may be dropped meanwhile.
+            with contextlib.suppress(UnknownSpace):
+                of_items = await self._store.nearest_of(space, owner, items, limit=limit + 1)
+                for item, neighbours in of_items.items():
+                    nearest[item] = [each for each in neighbours if each.id != item][:limit]
+        return nearest
+
     async def _remove(self, session: AsyncSession, owner: str, rows: Sequence[SoundRow]) -> None:
-        by_space: dict[Space, list[str]] = {}
-        for row in rows:
-            by_space.setdefault(_space(row), []).append(row.item)
-        for space, items in by_space.items():
+        for space, items in _by_space(rows).items():
             await self._store.remove(session, space, owner, sorted(items))
 
 
 def _space(row: SoundRow) -> Space:
     return Space(row.space, row.version, row.dimension)
+
+
+def _by_space(rows: Iterable[SoundRow]) -> dict[Space, list[str]]:
+    """Return the items of sounds by the space of their vectors."""
+    by_space: dict[Space, list[str]] = {}
+    for row in rows:
+        by_space.setdefault(_space(row), []).append(row.item)
+    return by_space
 
 
 async def _rows(session: AsyncSession, owner: str, items: Collection[str]) -> list[SoundRow]:

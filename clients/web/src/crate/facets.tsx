@@ -73,7 +73,7 @@ export function Facets({ crate }: { crate: Crate }) {
           onChange={(tempo) => setFilters({ tempo, ...(tempo === null && { fold: false }) })}
         />
         <CheckRow
-          label="Count half and double time"
+          label="Half and double time"
           checked={filters.fold}
           onToggle={() => setFilters({ fold: !filters.fold })}
         />

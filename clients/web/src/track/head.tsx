@@ -139,7 +139,13 @@ function Facts({ song, saveTempo }: { song: SongData; saveTempo: (bpm: number | 
         <Fact wide label="Loudness" value={loudness.toFixed(1).replace("-", "−")} detail="LUFS" />
       )}
       {sections.length > 1 && (
-        <Fact wide label="Form" value={formText(sections)} detail={`${sections.length} parts`} />
+        <Fact
+          isLong
+          label={`Form, ${sections.length} parts`}
+          value={formText(sections)}
+          detail=""
+          title={formText(sections)}
+        />
       )}
     </div>
   );
@@ -154,7 +160,8 @@ function Fact({
   says = null,
   onTakeBack,
   title,
-  wide,
+  wide = false,
+  isLong = false,
 }: {
   label: string;
   value: string;
@@ -166,10 +173,14 @@ function Fact({
   says?: string | null;
   onTakeBack?: () => void;
   title?: string | null | undefined;
+  /** Not on phones. */
   wide?: boolean;
+  /** Not on phones, and cut where the room ends. */
+  isLong?: boolean;
 }) {
+  const name = isLong ? "fact long not-phone" : wide ? "fact not-phone" : "fact";
   return (
-    <div className={wide ? "fact not-phone" : "fact"} title={title ?? undefined}>
+    <div className={name} title={title ?? undefined}>
       <span>{label}</span>
       {onSave ? (
         <Editable label={label} value={text} onSave={onSave}>

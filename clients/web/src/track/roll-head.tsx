@@ -51,7 +51,7 @@ export function RollHead({
           >
             {stems.map((option) => (
               <option key={option} value={option}>
-                {stemLabel(option)}, MIDI
+                {stemLabel(option)}
               </option>
             ))}
           </select>
