@@ -107,16 +107,18 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--items", type=int, default=300 if SMALLEST else 20_000)
     parser.add_argument("--rounds", type=int, default=3 if SMALLEST else 300)
+    parser.add_argument("--same-actor", action="store_true", help="no other caller in between")
     parser.add_argument("--server", help="a server of Postgres that runs already")
     arguments = parser.parse_args()
     if arguments.server:
-        asyncio.run(_measure(arguments.server, arguments.items, arguments.rounds))
+        asyncio.run(_measure(arguments.server, arguments))
         return
     with running_postgres() as server:
-        asyncio.run(_measure(server, arguments.items, arguments.rounds))
+        asyncio.run(_measure(server, arguments))
 
 
-async def _measure(server: str, items: int, rounds: int) -> None:
+async def _measure(server: str, arguments: argparse.Namespace) -> None:
+    items, rounds = arguments.items, arguments.rounds
     async with AsyncExitStack() as stack:
         url = await stack.enter_async_context(temporary_database(server))
         await create_role(server, ROLE)
@@ -128,16 +130,17 @@ async def _measure(server: str, items: int, rounds: int) -> None:
         await _queue(plain.database, 5 if SMALLEST else 40)
         print(f"{items:,} items of one owner, {rounds} calls of each kind")
         for name, call in CALLS.items():
-            await _compare(name, call, (plain, guarded), owner, rounds)
+            between = not arguments.same_actor
+            await _compare(name, call, (plain, guarded), owner, rounds, between=between)
 
 
 async def _compare(
-    name: str, call: Call, sides: tuple[Side, Side], owner: str, rounds: int
+    name: str, call: Call, sides: tuple[Side, Side], owner: str, rounds: int, *, between: bool
 ) -> None:
     times: dict[bool, list[float]] = {False: [], True: []}
     for number in range(rounds + 10):
         for side in sides if number % 2 else reversed(sides):
-            with acting_as(side.actor(new_id())):
+            with acting_as(side.actor(new_id() if between else owner)):
                 assert await side.database.ready()
             began = time.perf_counter()
             with acting_as(side.actor(owner)):
