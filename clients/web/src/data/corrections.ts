@@ -35,11 +35,17 @@ export interface CorrectionEdit {
 export async function correct(edit: CorrectionEdit): Promise<void> {
   const { item, field, label } = edit;
   try {
-    const known = await queries.ensureQueryData(correctionsQuery(item));
-    const before = known.find((one) => one.field === field)?.value ?? null;
+    const query = correctionsQuery(item);
+    await queries.ensureQueryData(query);
+    let before: unknown = null;
     await undoQueue.run({
       label,
-      apply: () => send(edit, edit.value),
+      apply: () => {
+        // Edits run one after another: only now is it known what this one replaces.
+        const known = queries.getQueryData(query.queryKey);
+        before = known?.find((one) => one.field === field)?.value ?? null;
+        return send(edit, edit.value);
+      },
       revert: () => send(edit, before),
     });
     showToast(label, { label: "Undo", run: () => void undoQueue.undo() });

@@ -43,9 +43,10 @@ export interface NoteEditor {
   };
 }
 
-/** What an edit makes of the notes `base`; once others are there, they are shown. */
+/** What an edit makes of the notes `base`. It is shown until it is saved, or others are there. */
 interface Preview extends Selection {
   readonly base: Selection["notes"];
+  readonly isSaving: boolean;
 }
 
 const NONE: ReadonlySet<number> = new Set();
@@ -56,22 +57,24 @@ export function useNoteEditor(props: EditorProps): NoteEditor {
   const [selected, setSelected] = useState(NONE);
   const [preview, setPreview] = useState<Preview | null>(null);
   const drag = useRef<Drag | null>(null);
+  // An edit counts from the moment it is made: the next one may come before the server's answer.
   const shown: Selection =
-    preview?.base === notes.notes
+    preview && (preview.isSaving || preview.base === notes.notes)
       ? preview
       : { notes: notes.notes, selected: isEditing ? selected : NONE };
-  const show = (next: Selection): void => setPreview({ ...next, base: notes.notes });
+  const show = (next: Selection, isSaving = false): void =>
+    setPreview({ ...next, base: notes.notes, isSaving });
   const save = (next: Selection, label: string): void => {
-    show(next);
+    show(next, true);
     setSelected(next.selected);
     const field = `notes-${stem}` as CorrectionField;
-    void correct({ item: song.item.id, field, value: next.notes, label }).then(() =>
+    void correct({ item: song.item.id, field, value: next.notes, label }).finally(() =>
       setPreview((now) => (now?.notes === next.notes ? null : now)),
     );
   };
   const bendInterval = notes.bend_interval;
 
-  const at = (event: MouseEvent<HTMLElement>) => placeOf(event, props);
+  const at = (event: MouseEvent<HTMLElement>) => placeOf(event, shown.notes, props);
   const dragged = (event: PointerEvent<HTMLElement>, from: Drag): Selection => {
     const { base, held } = from;
     const place = at(event);
@@ -118,16 +121,17 @@ export function useNoteEditor(props: EditorProps): NoteEditor {
         if (hit < 0) {
           const seconds = event.altKey ? place.seconds : snapNote(grid, place.seconds);
           const end = seconds + gridStep(grid, seconds) * 2;
-          const base = drawNote(notes.notes, { start: seconds, end, pitch: place.pitch }, duration);
+          const base = drawNote(shown.notes, { start: seconds, end, pitch: place.pitch }, duration);
           drag.current = { held: "new", base, x, y, seconds, pitch: place.pitch };
           show(base);
           return;
         }
         const isAdding = event.shiftKey;
-        const chosen = isAdding || selected.has(hit) ? new Set([...selected, hit]) : new Set([hit]);
+        const chosen =
+          isAdding || shown.selected.has(hit) ? new Set([...shown.selected, hit]) : new Set([hit]);
         setSelected(chosen);
         const held = event.ctrlKey || event.metaKey ? "velocity" : place.edge;
-        const base = { notes: notes.notes, selected: chosen };
+        const base = { notes: shown.notes, selected: chosen };
         drag.current = { held, base, x, y, seconds: place.seconds, pitch: place.pitch };
       },
       onPointerMove: (event) => {
@@ -150,7 +154,7 @@ export function useNoteEditor(props: EditorProps): NoteEditor {
       onDoubleClick: (event) => {
         const { index } = at(event);
         const chosen = new Set([index]);
-        if (index >= 0) save(deleteNotes({ notes: notes.notes, selected: chosen }), "Note deleted");
+        if (index >= 0) save(deleteNotes({ notes: shown.notes, selected: chosen }), "Note deleted");
       },
     },
   };
@@ -169,7 +173,8 @@ function labelOf({ held, base }: Drag): string {
 /** What is under the pointer: seconds, pitch, and the note with the part of it that is held. */
 function placeOf(
   event: MouseEvent<HTMLElement>,
-  { notes, range, track: { view } }: EditorProps,
+  notes: Selection["notes"],
+  { range, track: { view } }: EditorProps,
 ): { seconds: number; pitch: number; index: number; edge: "body" | "start" | "end" } {
   const box = event.currentTarget.getBoundingClientRect();
   const seconds = secondsAt(view, (event.clientX - box.left) / box.width);
@@ -177,11 +182,11 @@ function placeOf(
   const pitch = range.low + Math.floor((1 - (event.clientY - box.top) / box.height) * rows);
   const near = (EDGE / box.width) * (view.end - view.start);
   // The newest of overlapping notes is on top.
-  const index = notes.notes.findLastIndex(
+  const index = notes.findLastIndex(
     (note) =>
       note.pitch === pitch && note.start - near / 2 <= seconds && seconds <= note.end + near / 2,
   );
-  const note = notes.notes[index];
+  const note = notes[index];
   const isLong = note !== undefined && note.end - note.start > near * 3;
   const edge =
     isLong && note.end - seconds < near

@@ -41,29 +41,28 @@ export function editorKeys({
   setSelected(selected: ReadonlySet<number>): void;
 }): Handlers {
   const { grid, duration } = track;
-  const now = { notes: notes.notes, selected: shown.selected };
-  const first = notes.notes[[...shown.selected][0] ?? -1];
+  const first = shown.notes[[...shown.selected][0] ?? -1];
   const step = first ? gridStep(grid, first.start) : 0;
   const onSelected = (edit: () => Selection, label: string) => (): void => {
     if (first) save(edit(), label);
   };
   const move = (seconds: number, semitones: number) =>
-    onSelected(() => moveNotes(now, { seconds, semitones }, duration), "Note moved");
+    onSelected(() => moveNotes(shown, { seconds, semitones }, duration), "Note moved");
   const stretch = (seconds: number) =>
     onSelected(
       () =>
-        stretchNotes(now, { edge: "end", seconds, bendInterval: notes.bend_interval }, duration),
+        stretchNotes(shown, { edge: "end", seconds, bendInterval: notes.bend_interval }, duration),
       "Note stretched",
     );
-  const louder = (by: number) => onSelected(() => changeVelocity(now, by), "Velocity changed");
+  const louder = (by: number) => onSelected(() => changeVelocity(shown, by), "Velocity changed");
   const select = (direction: -1 | 1) => (): void => {
     const current = [...shown.selected][0];
     const at = track.view.start;
-    const firstShown = notes.notes.findIndex(({ start }) => start >= at);
+    const firstShown = shown.notes.findIndex(({ start }) => start >= at);
     const next = current === undefined ? firstShown : current + direction;
-    if (next < 0 || next >= notes.notes.length) return;
+    if (next < 0 || next >= shown.notes.length) return;
     setSelected(new Set([next]));
-    const start = notes.notes[next]?.start ?? at;
+    const start = shown.notes[next]?.start ?? at;
     if (start < track.view.start || start >= track.view.end) track.seek(start);
   };
   return {
@@ -77,13 +76,13 @@ export function editorKeys({
     "track-note-longer": stretch(step),
     "track-note-louder": louder(LOUDER),
     "track-note-softer": louder(-LOUDER),
-    "track-note-delete": onSelected(() => deleteNotes(now), "Note deleted"),
+    "track-note-delete": onSelected(() => deleteNotes(shown), "Note deleted"),
     "track-note-add": () => {
       const here = playhead(song.item.id) ?? track.view.start;
       const start = snapNote(grid, here);
-      const pitch = first?.pitch ?? notes.notes.find((note) => note.end > here)?.pitch ?? 60;
+      const pitch = first?.pitch ?? shown.notes.find((note) => note.end > here)?.pitch ?? 60;
       const end = start + gridStep(grid, start) * 2;
-      save(drawNote(notes.notes, { start, end, pitch }, duration), "Note added");
+      save(drawNote(shown.notes, { start, end, pitch }, duration), "Note added");
     },
   };
 }
