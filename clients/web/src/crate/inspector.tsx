@@ -138,7 +138,8 @@ export function Inspector({
 function Facts({ hit, patch }: { hit: SearchHit; patch: Patch }) {
   const song = useSongName(hit.song ?? null);
   const stem = hit.item.stem ?? hit.item.lineage?.stem;
-  const start = hit.item.lineage?.start;
+  // A stem is as long as its song: it was not cut.
+  const start = hit.item.kind === "sample" ? hit.item.lineage?.start : null;
   const rate = hit.item.audio?.sample_rate;
   return (
     <section>
