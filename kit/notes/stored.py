@@ -288,11 +288,11 @@ class StoredPosteriors:
             See `StoredOptions`.
         """
         curve = self.curve()
-        least = options.onset_threshold - Options().onset_threshold
+        minimum = options.onset_threshold - Options().onset_threshold
         events = (
             self._event(note, curve, round(note.pitch - line_tuning))
             for note in notes
-            if note.confidence >= least
+            if note.confidence >= minimum
         )
         return [
             retuned(event, self.options.tuning, self.options.factor)

@@ -238,8 +238,8 @@ class ArrayVectors:
 
         def nearest() -> dict[str, list[Neighbour]]:
             known = unpack(owned.ids)
-            wanted = set(ids)
-            chosen = [row for row, id_ in enumerate(known) if id_ in wanted]
+            named = set(ids)
+            chosen = [row for row, id_ in enumerate(known) if id_ in named]
             near = nearest_rows(
                 owned.vectors[chosen], (owned.vectors,), limit, np.empty(0, np.int64)
             )

@@ -47,18 +47,18 @@ async def test_the_nearest_of_several_are_those_of_each(world: World) -> None:
     await world.store.ensure(SPACE)
     me, vectors = owner(), random_vectors(300)
     await world.put(SPACE, me, vectors)
-    removed, *asked = list(vectors)[::30]
+    removed, *some = list(vectors)[::30]
     await world.remove(SPACE, me, [removed])
     del vectors[removed]
-    found = await world.store.nearest_of(SPACE, me, [*asked, removed, new_id()], limit=7)
-    assert found.keys() == set(asked)
-    for id_, neighbours in found.items():
+    nearest = await world.store.nearest_of(SPACE, me, [*some, removed, new_id()], limit=7)
+    assert nearest.keys() == set(some)
+    for id_, neighbours in nearest.items():
         assert neighbours[0].id == id_
         assert_same(neighbours, brute_force(vectors, vectors[id_], 7))
-    assert await world.store.nearest_of(SPACE, owner(), asked, limit=7) == {}
+    assert await world.store.nearest_of(SPACE, owner(), some, limit=7) == {}
     assert await world.store.nearest_of(SPACE, me, [], limit=7) == {}
     with pytest.raises(ValueError, match="neighbours"):
-        await world.store.nearest_of(SPACE, me, asked, limit=0)
+        await world.store.nearest_of(SPACE, me, some, limit=0)
 
 
 async def test_only_allowed_ids_are_found_and_never_too_few(world: World) -> None:
