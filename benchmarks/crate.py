@@ -4,7 +4,8 @@ Real sounds are uploaded and go through the whole chain; the rest is made from t
 (`benchmarks.crate_sounds`) and written into the database while the server is stopped. Then each
 command runs as a user would type it; its time includes the start of the command itself, which
 `cratedig --version` shows alone. `--cluster` runs the same on Kafka, an S3 store and Postgres, with
-every service as its own process. The exit status is 1 if an answer is wrong.
+every service as its own process. The exit status is 1 if an answer is wrong. `--write` puts the
+times into docs/performance.md.
 """
 
 import argparse
@@ -23,7 +24,7 @@ from sqlalchemy import func, select
 from sqlmodel import col
 
 from benchmarks.crate_sounds import multiply, write_real
-from benchmarks.environments import SMALLEST
+from benchmarks.environments import ROOT, SMALLEST, write_figures
 from kit.clock import SystemClock
 from kit.database.actors import SERVICE
 from kit.database.engine import Database
@@ -46,6 +47,8 @@ class Steps:
 
     shell: Shell
     wrong: list[str] = field(default_factory=list)
+    rows: list[str] = field(default_factory=list)
+    """The times as rows of a table in Markdown."""
 
     def __call__(self, *words: str) -> Any:
         """Run a command with `--json`, print its time, and return what it prints."""
@@ -67,9 +70,9 @@ class Steps:
         if not is_right:
             self.wrong.append(what)
 
-    @staticmethod
-    def _say(what: str, seconds: float) -> None:
+    def _say(self, what: str, seconds: float) -> None:
         shown = what if len(what) <= 70 else f"{what[:67]}…"
+        self.rows.append(f"| {shown.replace(str(self.shell.folder), '')} | {seconds:.1f} |")
         print(f"  {shown:<70} {seconds:8.2f} s", flush=True)
 
 
@@ -78,11 +81,16 @@ def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m benchmarks.crate", description=__doc__)
     parser.add_argument("--sounds", type=int, default=SOUNDS)
     parser.add_argument("--cluster", action="store_true", help="on the servers of this checkout")
+    parser.add_argument("--write", action="store_true", help="put the times into docs")
     arguments = parser.parse_args()
     with tempfile.TemporaryDirectory() as name, _server(Path(name), arguments.cluster) as started:
         server, library, vectors = started
-        wrong = use(server, library, vectors, arguments.sounds)
-    return 1 if wrong else 0
+        steps = use(server, library, vectors, arguments.sounds)
+    if arguments.write and not steps.wrong:
+        table = "\n".join(("| | s |", "|---|---:|", *steps.rows))
+        mark = "crate-cluster" if arguments.cluster else "crate"
+        write_figures(ROOT / "docs" / "performance.md", table, name=mark)
+    return 1 if steps.wrong else 0
 
 
 @contextmanager
@@ -102,8 +110,8 @@ def _server(folder: Path, on_cluster: bool) -> Iterator[tuple[RunningServer, str
 
 def use(
     server: RunningServer, library: str, vectors: Path, sounds: int, *, each: int = EACH
-) -> list[str]:
-    """Fill a crate and use it by the command line; return what was wrong.
+) -> Steps:
+    """Fill a crate and use it by the command line; return times, and what was wrong.
 
     Parameters
     ----------
@@ -140,7 +148,7 @@ def use(
     _map(step, sounds)
     _duplicates(step, library, planted + natural)
     print(f"  load average at the end {os.getloadavg()[0]:.1f}", flush=True)
-    return step.wrong
+    return step
 
 
 def _search(step: Steps, sounds: int) -> None:

@@ -17,4 +17,4 @@ def test_a_crate_is_searched_taught_deduplicated_and_mapped(
 ) -> None:
     with running(cluster_server(tmp_path, servers, words=WORKERS)) as server:
         library = servers["LIBRARY_DATABASE_URL"]
-        assert use(server, library, tmp_path, SOUNDS, each=1) == []
+        assert use(server, library, tmp_path, SOUNDS, each=1).wrong == []
