@@ -38,8 +38,8 @@ from kit.vectors.base import (
     no_vectors,
     unit,
 )
-from kit.vectors.ids import pack, unpack
-from kit.vectors.nearest import largest, nearest_rows
+from kit.vectors.ids import pack
+from kit.vectors.nearest import largest, nearest_among
 from kit.vectors.spaces import SpaceTable
 
 METADATA = MetaData()
@@ -235,23 +235,7 @@ class ArrayVectors:
         """Return for each of some vectors of an owner the closest ones, itself among them."""
         check_limit(limit)
         owned = await self.read_all(space, owner)
-
-        def nearest() -> dict[str, list[Neighbour]]:
-            known = unpack(owned.ids)
-            named = set(ids)
-            chosen = [row for row, id_ in enumerate(known) if id_ in named]
-            near = nearest_rows(
-                owned.vectors[chosen], (owned.vectors,), limit, np.empty(0, np.int64)
-            )
-            return {
-                known[row]: [
-                    Neighbour(known[place], min(max(1.0 - score, 0.0), 2.0))
-                    for place, score in zip(places.tolist(), scores.tolist(), strict=True)
-                ]
-                for row, (places, scores) in zip(chosen, near, strict=True)
-            }
-
-        return await asyncio.to_thread(nearest)
+        return await asyncio.to_thread(nearest_among, owned, ids, limit)
 
     async def clean_up(self) -> None:
         """Nothing to do: Postgres's autovacuum frees the room of removed rows."""

@@ -1,11 +1,12 @@
 """Exact nearest neighbours: a matrix product and a selection."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 
 import numpy as np
 
 from kit.arrays import F32
-from kit.vectors.ids import Rows
+from kit.vectors.base import Neighbour, OwnedVectors
+from kit.vectors.ids import Rows, unpack
 
 _BLOCK = 256
 """Scores of which only the maximum is compared at first."""
@@ -60,6 +61,23 @@ def nearest_rows(
         for of_query in scores:
             rows = largest(of_query, limit)
             yield rows, of_query[rows]
+
+
+def nearest_among(
+    owned: OwnedVectors, ids: Collection[str], limit: int
+) -> dict[str, list[Neighbour]]:
+    """Return for each of some vectors the nearest ones of all; see `VectorStore.nearest_of`."""
+    known, some = unpack(owned.ids), set(ids)
+    chosen = [row for row, id_ in enumerate(known) if id_ in some]
+    none = np.empty(0, np.int64)
+    near = nearest_rows(owned.vectors[chosen], (owned.vectors,), limit, none)
+    return {
+        known[row]: [
+            Neighbour(known[place], min(max(1.0 - score, 0.0), 2.0))
+            for place, score in zip(places.tolist(), scores.tolist(), strict=True)
+        ]
+        for row, (places, scores) in zip(chosen, near, strict=True)
+    }
 
 
 def _candidates(scores: F32, limit: int) -> Rows:

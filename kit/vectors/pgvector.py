@@ -34,6 +34,7 @@ from kit.vectors.base import (
     unit,
 )
 from kit.vectors.ids import pack, unpack
+from kit.vectors.nearest import nearest_among
 from kit.vectors.spaces import SpaceTable, unknown
 from kit.vectors.tables import SPACES
 
@@ -54,6 +55,8 @@ _SCAN = {
     # Else the planner may compare all vectors and sort them, which `search_all` does better.
     "enable_sort": "off",
 }
+_READ_PER_ID = 2000
+"""Vectors that are read in about the time that one search by the index takes."""
 _PAGE = 10_000
 """Vectors that are read at a time: some megabytes."""
 _BEFORE_ALL = "00000000-0000-0000-0000-000000000000"
@@ -234,9 +237,16 @@ class PgVectors:
     async def nearest_of(
         self, space: Space, owner: str, ids: Collection[str], *, limit: int
     ) -> dict[str, list[Neighbour]]:
-        """Return for each of some vectors of an owner the closest ones, itself among them."""
+        """Return for each of some vectors of an owner the closest ones, itself among them.
+
+        For many at once all of the owner's vectors are read and compared, which is faster and
+        exact. The index misses some of many vectors that lie within nearly no distance.
+        """
         check_limit(limit)
         vectors = await self.get(space, owner, ids)
+        if len(vectors) * _READ_PER_ID >= await self.count(space, owner):
+            owned = await self.read_all(space, owner)
+            return await asyncio.to_thread(nearest_among, owned, vectors, limit)
         return {
             id_: await self.search(space, owner, [WeightedVector(vector)], limit=limit)
             for id_, vector in vectors.items()

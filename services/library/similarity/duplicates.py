@@ -21,6 +21,7 @@ from contracts.similarity import DuplicateGroup, DuplicateItem
 from kit.database.engine import Database
 from kit.database.repository import OwnedRows
 from kit.http.list_cursor import ListQuery, decode_list_cursor, encode_list_cursor
+from kit.vectors.base import Neighbour
 from services.library.background import lead, until
 from services.library.catalogue.repository import Repository, being_deleted
 from services.library.catalogue.tables import ItemRow
@@ -38,8 +39,10 @@ MAX_DIFFERENCE = 2.0
 """dB: two fingerprints that differ by more are of different sounds."""
 CANDIDATES = 20
 """Neighbours whose fingerprints a sound is compared with."""
-AT_ONCE = 50
-"""Sounds that one transaction compares."""
+AT_ONCE = 500
+"""Sounds whose neighbours are found at once."""
+CHUNK = 50
+"""Sounds that one transaction puts in groups."""
 MAX_MEMBERS = 100
 """Members of a group that are listed, the oldest ones."""
 POLL: Seconds = 5.0
@@ -67,7 +70,25 @@ class DuplicateFinder:
             return False
         owner = rows[0].owner
         rows = [row for row in rows if row.owner == owner]
-        near = await self._near(owner, rows)
+        nearest = await self._vectors.nearest_of(
+            owner, [row for row in rows if row.fingerprint is not None], limit=CANDIDATES
+        )
+        for start in range(0, len(rows), CHUNK):
+            await self._put_in_groups(owner, rows[start : start + CHUNK], nearest)
+        return True
+
+    async def _put_in_groups(
+        self, owner: str, rows: Sequence[SoundRow], nearest: Mapping[str, Sequence[Neighbour]]
+    ) -> None:
+        """Put some sounds in groups with those of their neighbours that are nearly the same."""
+        close = {
+            row.item: [
+                each.id for each in nearest.get(row.item, ()) if each.distance <= MAX_DISTANCE
+            ]
+            for row in rows
+        }
+        sounds = await self._vectors.sounds_of(owner, {*close, *chain(*close.values())})
+        near = await asyncio.to_thread(_alike, close, sounds)
         async with self._database.transaction() as session:
             await hold_owner(session, owner)
             # What was described again or deleted meanwhile is left for the next time.
@@ -78,18 +99,6 @@ class DuplicateFinder:
             compared = [row.item for row in rows]
             done = update(SoundRow).where(col(SoundRow.item).in_(compared)).values(compared=True)
             await session.execute(done.execution_options(synchronize_session=False))
-        return True
-
-    async def _near(self, owner: str, rows: Sequence[SoundRow]) -> dict[str, list[str]]:
-        """Return for each sound the items whose sound is nearly the same."""
-        with_fingerprint = [row for row in rows if row.fingerprint is not None]
-        nearest = await self._vectors.nearest_of(owner, with_fingerprint, limit=CANDIDATES)
-        close = {
-            item: [each.id for each in neighbours if each.distance <= MAX_DISTANCE]
-            for item, neighbours in nearest.items()
-        }
-        sounds = await self._vectors.sounds_of(owner, {*close, *chain(*close.values())})
-        return await asyncio.to_thread(_alike, close, sounds)
 
 
 def _description(row: SoundRow) -> tuple[object, ...]:
