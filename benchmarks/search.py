@@ -31,6 +31,7 @@ from contracts.search import Term
 from contracts.tagging import SoundClass
 from kit.clock import SystemClock, new_id
 from kit.database.engine import Database
+from kit.main import tune_gc
 from kit.vectors.factory import open_vectors
 from services.library.app import MIGRATIONS
 from services.library.catalogue.tables import ItemRow, WaveformRow
@@ -129,6 +130,8 @@ async def _measure(name: str, url: str, items: int, rounds: int, columns: dict[s
         owner = new_id()
         began = time.perf_counter()
         await fill(database, owner, items)
+        # As the server does at its start.
+        tune_gc()
         print(
             f"\n{name}, {items:,} items of one owner, written in "
             f"{time.perf_counter() - began:.0f} s; {os.cpu_count()} CPUs, "

@@ -137,7 +137,7 @@ class ServiceHost:
                 tasks += [asyncio.create_task(server.serve()) for server in servers]
                 work += [asyncio.create_task(worker.run(self._stopping)) for worker in self.workers]
                 watched = {asyncio.create_task(self._stopping.wait()), *tasks, *work}
-                _tune_gc()
+                tune_gc()
                 if started is not None:
                     listening = asyncio.create_task(_until_bind_server(servers))
                     await asyncio.wait({listening, *watched}, return_when=asyncio.FIRST_COMPLETED)
@@ -213,7 +213,7 @@ def _bind_server(
     return server
 
 
-def _tune_gc() -> None:
+def tune_gc() -> None:
     """Exclude the objects of the start from garbage collection, because they live until the end.
 
     Without this, a full collection stops the process for 0.1 s or more, about once a second under
