@@ -99,7 +99,7 @@ def main() -> None:
         for items in sizes:
             asyncio.run(_on_postgres(server, items, arguments.rounds, columns))
     if arguments.write:
-        write_figures(ROOT / "docs" / "search.md", _table(columns))
+        write_figures(ROOT / "docs" / "search.md", _table(columns), name="speed")
 
 
 def _table(columns: dict[str, Cells]) -> str:
