@@ -15,28 +15,22 @@ import time
 from collections.abc import Awaitable, Callable
 from contextlib import AsyncExitStack, suppress
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
-from benchmarks.search import fill
-from contracts.identity import Principal, Scope
-from contracts.ids import ItemId, OwnerId, UserId, WorkerId
+from benchmarks.search import fill, open_searches, principal_of
+from contracts.ids import ItemId, OwnerId, WorkerId
 from contracts.jobs import ClaimRequest
 from kit.clock import SystemClock, new_id
 from kit.database.actors import NOBODY, SERVICE, acting_as
 from kit.database.engine import Database
 from kit.http.pagination import PageQuery
-from kit.vectors.factory import open_vectors
 from services.library.app import MIGRATIONS
 from services.library.catalogue.item_facts import ITEM_SUBJECTS
 from services.library.catalogue.items import ItemFilter, list_items
 from services.library.catalogue.repository import Repository
 from services.library.jobs import claims
-from services.library.saved_searches.repository import saved_queries
 from services.library.search.language import parse_query
 from services.library.search.searching import Searches, SearchRequest
-from services.library.similarity.sound_vectors import SoundVectors
-from services.library.teaching.proposals import Proposals
 from tests.library.job_store import PRODUCER, TASK, Jobs
 from tests.support.migrated_databases import prepare_for_role
 from tests.support.postgres import create_role, running_postgres, temporary_database, url_as
@@ -67,7 +61,7 @@ async def list_page(side: Side, owner: str) -> None:
     """Read the first page of items, as `GET /items` does."""
     async with side.database.session() as session:
         rows, _ = await list_items(
-            Repository(session, _principal(owner)), ItemFilter(), PageQuery(limit=50, after=None)
+            Repository(session, principal_of(owner)), ItemFilter(), PageQuery(limit=50, after=None)
         )
     assert len(rows) == 50
 
@@ -78,7 +72,7 @@ def search(words: str) -> Call:
     async def call(side: Side, owner: str) -> None:
         query, understood = parse_query(words)
         request = SearchRequest(query=query, understood=understood, counts=True)
-        assert (await side.searches.search(_principal(owner), request)).items
+        assert (await side.searches.search(principal_of(owner), request)).items
 
     return call
 
@@ -171,28 +165,8 @@ async def _open(stack: AsyncExitStack, url: str, *, policies: bool) -> Side:
     database = Database(url, clock=SystemClock(), statement_timeout=120.0, pool=1)
     stack.push_async_callback(database.close)
     with acting_as(SERVICE if policies else NOBODY):
-        store = await open_vectors(database, Path(tempfile.gettempdir()))
-    vectors = SoundVectors(database, store)
-    searches = Searches(
-        database,
-        clock=SystemClock(),
-        max_bytes=1 << 30,
-        at_once=4,
-        vectors=vectors,
-        proposals=Proposals(database, vectors),
-        saved=saved_queries,
-    )
+        searches = await open_searches(database, Path(tempfile.gettempdir()))
     return Side(database, searches, policies)
-
-
-def _principal(owner: str) -> Principal:
-    return Principal(
-        user=UserId(owner),
-        owner=OwnerId(owner),
-        scopes=frozenset(Scope),
-        token=new_id(),
-        expires=datetime.now(UTC) + timedelta(days=1),
-    )
 
 
 if __name__ == "__main__":

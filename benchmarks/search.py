@@ -146,24 +146,8 @@ async def _measure(name: str, url: str, items: int, rounds: int, columns: dict[s
 
 async def _searches(database: Database, owner: str, items: int, rounds: int, cells: Cells) -> None:
     # No item has a vector, so the folder stays absent.
-    store = await open_vectors(database, Path(tempfile.gettempdir()) / owner)
-    vectors = SoundVectors(database, store)
-    searches = Searches(
-        database,
-        clock=SystemClock(),
-        max_bytes=1 << 30,
-        at_once=4,
-        vectors=vectors,
-        proposals=Proposals(database, vectors),
-        saved=saved_queries,
-    )
-    principal = Principal(
-        user=UserId(owner),
-        owner=OwnerId(owner),
-        scopes=frozenset({Scope.READ}),
-        token=new_id(),
-        expires=datetime.now(UTC) + timedelta(days=1),
-    )
+    searches = await open_searches(database, Path(tempfile.gettempdir()) / owner)
+    principal = principal_of(owner)
 
     async def search(words: str, **request: Any) -> Any:
         query, understood = parse_query(words)
@@ -209,6 +193,37 @@ async def _searches(database: Database, owner: str, items: int, rounds: int, cel
         )
     cells["longest pause of the event loop"] = f"{stalls.longest * 1000:.0f}"
     print(f"  the event loop stood still for at most {stalls.longest * 1000:.0f} ms", flush=True)
+
+
+async def open_searches(database: Database, folder: Path) -> Searches:
+    """Return the searches of a library's database.
+
+    Parameters
+    ----------
+    folder
+        Where the vectors' files lie, on SQLite.
+    """
+    vectors = SoundVectors(database, await open_vectors(database, folder))
+    return Searches(
+        database,
+        clock=SystemClock(),
+        max_bytes=1 << 30,
+        at_once=4,
+        vectors=vectors,
+        proposals=Proposals(database, vectors),
+        saved=saved_queries,
+    )
+
+
+def principal_of(owner: str) -> Principal:
+    """Return a caller who may do everything with an owner's rows."""
+    return Principal(
+        user=UserId(owner),
+        owner=OwnerId(owner),
+        scopes=frozenset(Scope),
+        token=new_id(),
+        expires=datetime.now(UTC) + timedelta(days=1),
+    )
 
 
 async def _changed_then(

@@ -7,15 +7,14 @@ import tempfile
 import time
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from pathlib import Path
 
 import numpy as np
 from sqlalchemy import insert
 
 from benchmarks.environments import SMALLEST
-from contracts.identity import Principal, Scope
-from contracts.ids import OwnerId, UserId
+from benchmarks.search import principal_of
 from contracts.teaching import TagAnswer
 from kit.arrays import F32
 from kit.clock import SystemClock, new_id
@@ -90,13 +89,7 @@ async def _answers(
     teaching: Teaching, owner: str, ids: Sequence[str], clusters: np.ndarray
 ) -> tuple[list[float], float, float]:
     """Teach a cluster with five examples, then answer single questions; return seconds."""
-    principal = Principal(
-        user=UserId(owner),
-        owner=OwnerId(owner),
-        scopes=frozenset({Scope.READ, Scope.WRITE}),
-        token=new_id(),
-        expires=datetime.now(UTC) + timedelta(days=1),
-    )
+    principal = principal_of(owner)
     with_tag = np.flatnonzero(clusters == 0)
     await teaching.create(principal, "dusty")
     examples = {ids[row]: TagAnswer.YES for row in with_tag[:5].tolist()}

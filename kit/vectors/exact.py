@@ -38,7 +38,8 @@ from kit.vectors.base import (
     no_vectors,
 )
 from kit.vectors.copies import Copy
-from kit.vectors.ids import Ids, pack, unpack
+from kit.vectors.ids import pack, unpack
+from kit.vectors.nearest import neighbours
 from kit.vectors.spaces import SpaceTable
 from kit.vectors.tables import METADATA, SETS, SPACES, VECTORS
 
@@ -228,7 +229,7 @@ class ExactVectors:
 
         def nearest() -> list[Neighbour]:
             packed = None if allowed is None else pack(allowed)
-            return _neighbours(*index.nearest(direction, limit, packed))
+            return neighbours(*index.nearest(direction, limit, packed))
 
         small = len(index.ids) * space.dimension <= _AT_ONCE
         return nearest() if small else await asyncio.to_thread(nearest)
@@ -245,7 +246,7 @@ class ExactVectors:
 
         def nearest() -> dict[str, list[Neighbour]]:
             return {
-                unpack(id_[None])[0]: _neighbours(near, distances)
+                unpack(id_[None])[0]: neighbours(near, distances)
                 for id_, near, distances in index.nearest_of(pack(list(set(ids))), limit)
             }
 
@@ -320,13 +321,6 @@ class ExactVectors:
         self._tasks.discard(task)
         if not task.cancelled():
             task.exception()  # Whoever waited may be gone: the error counts as seen.
-
-
-def _neighbours(ids: Ids, distances: F32) -> list[Neighbour]:
-    return [
-        Neighbour(id_, distance)
-        for id_, distance in zip(unpack(ids), distances.tolist(), strict=True)
-    ]
 
 
 async def _remove(session: AsyncSession, set_: int, ids: list[bytes]) -> None:

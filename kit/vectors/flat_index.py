@@ -112,8 +112,8 @@ class FlatIndex:
         held, queries = self.vectors(ids)
         dead = np.flatnonzero(~self.alive)
         near = nearest_rows(queries, (self.stored, self.recent), limit, dead)
-        for id_, (rows, scores) in zip(held, near, strict=True):
-            yield id_, self.ids[rows], np.clip(1 - scores, 0, 2)
+        for id_, (rows, distances) in zip(held, near, strict=True):
+            yield id_, self.ids[rows], distances
 
     def vectors(self, ids: Ids) -> tuple[Ids, F32]:
         """Return those ids that are here, and their unit vectors."""

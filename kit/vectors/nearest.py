@@ -6,7 +6,7 @@ import numpy as np
 
 from kit.arrays import F32
 from kit.vectors.base import Neighbour, OwnedVectors
-from kit.vectors.ids import Rows, unpack
+from kit.vectors.ids import Ids, Rows, pack, rows_of, unpack
 
 _BLOCK = 256
 """Scores of which only the maximum is compared at first."""
@@ -40,7 +40,7 @@ def largest(scores: F32, limit: int) -> Rows:
 def nearest_rows(
     queries: F32, parts: Sequence[F32], limit: int, absent: Rows
 ) -> Iterator[tuple[Rows, F32]]:
-    """Yield for each query the rows that are nearest to it, and their cosines, the closest first.
+    """Yield for each query the rows that are nearest to it, and their distances, closest first.
 
     One product for several queries reads the rows once for all of them.
 
@@ -60,24 +60,29 @@ def nearest_rows(
         scores[:, absent] = -np.inf
         for of_query in scores:
             rows = largest(of_query, limit)
-            yield rows, of_query[rows]
+            yield rows, np.clip(1 - of_query[rows], 0, 2)
 
 
 def nearest_among(
     owned: OwnedVectors, ids: Collection[str], limit: int
 ) -> dict[str, list[Neighbour]]:
     """Return for each of some vectors the nearest ones of all; see `VectorStore.nearest_of`."""
-    known, some = unpack(owned.ids), set(ids)
-    chosen = [row for row, id_ in enumerate(known) if id_ in some]
+    chosen = rows_of(owned.ids, pack(list(set(ids))))
+    chosen = chosen[chosen >= 0]
     none = np.empty(0, np.int64)
     near = nearest_rows(owned.vectors[chosen], (owned.vectors,), limit, none)
     return {
-        known[row]: [
-            Neighbour(known[place], min(max(1.0 - score, 0.0), 2.0))
-            for place, score in zip(places.tolist(), scores.tolist(), strict=True)
-        ]
-        for row, (places, scores) in zip(chosen, near, strict=True)
+        id_: neighbours(owned.ids[rows], distances)
+        for id_, (rows, distances) in zip(unpack(owned.ids[chosen]), near, strict=True)
     }
+
+
+def neighbours(ids: Ids, distances: F32) -> list[Neighbour]:
+    """Return ids `[count, 16]` with their distances."""
+    return [
+        Neighbour(id_, distance)
+        for id_, distance in zip(unpack(ids), distances.tolist(), strict=True)
+    ]
 
 
 def _candidates(scores: F32, limit: int) -> Rows:

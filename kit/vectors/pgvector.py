@@ -243,10 +243,10 @@ class PgVectors:
         exact. The index misses some of many vectors that lie within nearly no distance.
         """
         check_limit(limit)
-        vectors = await self.get(space, owner, ids)
-        if len(vectors) * _READ_PER_ID >= await self.count(space, owner):
+        if len(ids) * _READ_PER_ID >= await self.count(space, owner):
             owned = await self.read_all(space, owner)
-            return await asyncio.to_thread(nearest_among, owned, vectors, limit)
+            return await asyncio.to_thread(nearest_among, owned, ids, limit)
+        vectors = await self.get(space, owner, ids)
         return {
             id_: await self.search(space, owner, [WeightedVector(vector)], limit=limit)
             for id_, vector in vectors.items()
