@@ -40,9 +40,9 @@ from kit.worker.engines import EngineContext
 from services.midi.strokes.notes import detect
 from tests.support.single_job import audio_input, single_job, write_audio
 
-_SONGS = {"Hendrix": "mdb_stems", "Reggae": "mdb_stems", "Rock": "mdb_stems", "Country1": "mdb_raw"}
+SONGS = {"Hendrix": "mdb_stems", "Reggae": "mdb_stems", "Rock": "mdb_stems", "Country1": "mdb_raw"}
 _REST = ("bass", "other", "vocals")
-_GROUPS: Mapping[str, tuple[str, ...]] = {
+GROUPS: Mapping[str, tuple[str, ...]] = {
     "true drum stems": ("drums",),
     "mixes": ("drums", *_REST),
     "mixes without voice": ("drums", "bass", "other"),
@@ -60,7 +60,7 @@ _SECONDS = 60
 
 def song(data: Path, name: str, parts: tuple[str, ...]) -> tuple[Case, Events]:
     """Return the sum of a song's true stems, and its annotated hits."""
-    folder = data / "separation" / _SONGS[name] / name
+    folder = data / "separation" / SONGS[name] / name
     stems = [read_mono(folder / f"{part}.flac") for part in parts]
     audio = np.sum([stem for stem, _ in stems], axis=0, dtype=np.float32)
     info = folder / "info.json"
@@ -100,13 +100,13 @@ def mixed_table(
     yield "| drum notes, F at 50 ms | n | 3 classes: network | tags | 6 classes: network | tags |"
     yield "|---|---|---|---|---|---|"
     remarks: list[str] = []
-    for group in (*_GROUPS, _LIGHT):
+    for group in (*GROUPS, _LIGHT):
         three: list[list[list[Counts]]] = []
         six: list[list[list[Counts]]] = []
-        for name in few(_SONGS):
+        for name in few(SONGS):
             folder = scratch / f"{group} {name}"
             folder.mkdir()
-            case, truth = song(data, name, _GROUPS.get(group, _GROUPS["mixes"]))
+            case, truth = song(data, name, GROUPS.get(group, GROUPS["mixes"]))
             if group == _LIGHT:
                 case = accompaniment(case, folder, service, separator)
             stem = Stem.DRUMS if group == "true drum stems" else Stem.ACCOMPANIMENT
@@ -156,7 +156,7 @@ def _invented(data: Path, engines: Mapping[TaskName, object], scratch: Path) -> 
 
 def _drumless(data: Path, group: str) -> Iterator[Case]:
     if group not in _DRUMLESS:
-        for name in _SONGS:
+        for name in SONGS:
             yield song(data, name, _REST)[0]
         return
     for path in sorted(data.glob(_DRUMLESS[group])):

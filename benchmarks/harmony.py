@@ -80,6 +80,19 @@ def key_share(case: Case, answer: dict[str, Any]) -> float | None:
     return right / sum(end - start for start, end, _ in keys)
 
 
+def role_share(case: Case, answer: dict[str, Any]) -> float | None:
+    """Score the share of the time in which the section's role is right."""
+    if not isinstance(case, HarmonyCase) or not case.sections:
+        return None
+    right = sum(
+        max(0.0, min(end, stop) - max(start, begin))
+        for start, end, name in case.sections
+        for (begin, stop, _), role in zip(answer["sections"], answer["roles"], strict=True)
+        if name == role
+    )
+    return right / sum(end - start for start, end, _ in case.sections)
+
+
 def tempo_share(case: Case, answer: dict[str, Any]) -> float | None:
     """Score the share of the beats at which the tempo is within 2 %."""
     if not isinstance(case, HarmonyCase) or not case.curve:
@@ -164,6 +177,7 @@ def main(arguments: Sequence[str]) -> None:
             ("key, share of the time", key_share),
             ("sections, pairwise F of labels", form(judge, "sections")),
             ("sections, boundaries F at 3 s", form(judge, "boundaries")),
+            ("sections, share of the time with the right role", role_share),
             ("tempo over time, within 2 %", tempo_share),
         )
         lines = [line for title, score in tables for line in table(title, pairs, score)]

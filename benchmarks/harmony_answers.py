@@ -49,6 +49,8 @@ for line in sys.stdin:
         "chords": [(chord.start, chord.end, chord.chord) for chord in analysis.chords],
         "chord_confidences": [chord.confidence for chord in analysis.chords],
         "sections": [(part.start, part.end, part.label) for part in analysis.sections],
+        # Earlier versions say nothing about roles.
+        "roles": [getattr(part, "role", None) for part in analysis.sections],
         "curve": curve,
     }
     print(json.dumps(answer), flush=True)

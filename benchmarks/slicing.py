@@ -14,7 +14,7 @@ from pathlib import Path
 import numpy as np
 import soundfile
 
-from benchmarks.analysis_cases import RATE, Case, drum_tracks, merged
+from benchmarks.analysis_cases import RATE, Case, drum_tracks, merged, read_mono
 from benchmarks.environments import (
     ROOT,
     SMALLEST,
@@ -26,8 +26,11 @@ from benchmarks.environments import (
     write_figures,
 )
 from benchmarks.midi import Peer, peer
+from benchmarks.slicing_groups import best_table
 from contracts.items import ArtifactKind
 from contracts.slicing import Slice, SliceKind, Slices, SlicingParams
+from kit.arrays import Mono
+from kit.signal.decibels import amplitude_to_db
 from kit.worker.engines import EngineContext
 from services.slicing.engine import load_engine
 from services.slicing.handler import handle
@@ -36,6 +39,8 @@ from tests.support.single_job import audio_input, single_job, write_audio
 MERGE = (0.0, 0.03, 0.05)
 """Seconds within which annotated onsets count as one."""
 ROUNDS = 3
+_CLICK_DB = 6.0
+"""Excess of highs at a loop's seam that counts as a click."""
 
 
 def one_shots(case: Case, folder: Path) -> list[Slice]:
@@ -103,6 +108,65 @@ def cut_figures(cases: Sequence[Case], shots_by_case: Sequence[Sequence[Slice]])
     )
 
 
+def loop_figures(cases: Sequence[Case], folder: Path) -> str:
+    """Return sentences on the lengths of loops, and on the seam where a stored one repeats."""
+    off: list[float] = []
+    stored_off: list[float] = []
+    seams: dict[str, list[float]] = {"stored": [], "cut": []}
+    for case in cases:
+        document, files = _loops(case, folder)
+        beats = np.array(case.beats)
+        for piece in document.slices:
+            bounds = np.array([piece.start, piece.end]) / case.rate
+            first, last = (int(np.argmin(np.abs(beats - bound))) for bound in bounds)
+            off.append(abs(float((bounds[1] - bounds[0]) / (beats[last] - beats[first])) - 1.0))
+            if piece.file is not None:
+                stored_off.append(off[-1])
+                audio, _ = read_mono(files / piece.file)
+                seams["stored"].append(_seam_db(audio, case, piece))
+                seams["cut"].append(_seam_db(case.audio[piece.start : piece.end], case, piece))
+    clicks = {by: sum(level > _CLICK_DB for level in levels) for by, levels in seams.items()}
+    return (
+        f"Loops: {len(off)}, {len(stored_off)} of them stored. Their length differs from the "
+        f"annotated beats' by {100 * np.median(off):.2f} % in the median (95 % under "
+        f"{100 * np.percentile(off, 95):.2f} %; stored ones {100 * np.median(stored_off):.2f} and "
+        f"{100 * np.percentile(stored_off, 95):.2f} %). At the seam, where a loop repeats, "
+        f"{clicks['stored']} of {len(stored_off)} stored ones are more than {_CLICK_DB:.0f} dB "
+        f"louder in the highs than the recording is at their edges (as cut: {clicks['cut']})."
+    )
+
+
+def _loops(case: Case, folder: Path) -> tuple[Slices, Path]:
+    """Slice a recording; return its loops only, and where the stored ones lie."""
+    path = write_audio(folder / "case.flac", case.audio[None], case.rate)
+    scratch = folder / f"{case.name}-loops"
+    scratch.mkdir()
+    job = single_job(scratch, [audio_input(path)])
+    handle(SlicingParams(max_one_shots=0), job, load_engine(EngineContext()))
+    output = next(output for output in job.outputs if output.kind is ArtifactKind.SLICES)
+    document = Slices.model_validate_json(output.path.read_bytes())
+    loops = tuple(piece for piece in document.slices if piece.kind is SliceKind.LOOP)
+    return document.model_copy(update={"slices": loops}), output.path.parent
+
+
+def _seam_db(loop: Mono, case: Case, piece: Slice) -> float:
+    """Return the level of the highs at a loop's seam above that at its edges in the recording.
+
+    Highs are second differences, in the 2 ms before and the half millisecond after the seam; the
+    edges count as no softer than 20 dB below the loop.
+    """
+    before, after = round(0.002 * case.rate), round(0.0005 * case.rate)
+
+    def highs(audio: Mono) -> float:
+        return float(np.sqrt(np.mean(np.diff(audio.astype(np.float64), n=2) ** 2)))
+
+    joined = highs(np.concatenate([loop[-before:], loop[:after]]))
+    edges = [
+        highs(case.audio[max(0, at - before) : at + after]) for at in (piece.start, piece.end)
+    ]
+    return amplitude_to_db(joined) - amplitude_to_db(max(*edges, 0.1 * highs(loop)))
+
+
 def _struck(case: Case, at: float) -> str:
     path = test_data()
     assert path is not None
@@ -162,6 +226,7 @@ def main(arguments: Sequence[str]) -> None:
         shots_by_case = [one_shots(case, folder) for case in cases]
         lines = list(onset_table(cases, shots_by_case, folder, reference))
         lines += ["", cut_figures(cases, shots_by_case)]
+        lines += ["", loop_figures(cases, folder), "", *best_table(data, folder)]
         lines += ["", cost_figures("slicing", cases, folder, hour=not (args.no_hour or SMALLEST))]
     text = "\n".join(lines)
     print(text)

@@ -19,6 +19,7 @@ from contracts.teaching import TagAnswer
 from kit.arrays import F32
 from kit.clock import SystemClock, new_id
 from kit.database.engine import Database
+from kit.main import tune_gc
 from kit.vectors.base import Space
 from kit.vectors.factory import open_vectors
 from services.library.app import MIGRATIONS, register_hooks
@@ -72,6 +73,8 @@ async def _row(name: str, url: str, folder: Path, items: int) -> str:
                 placed = dict(zip(part, vectors[start : start + BATCH], strict=True))
                 await store.put(session, SPACE, owner, placed)
                 await session.execute(insert(_SOUNDS), [_sound(id_, owner) for id_ in part])
+        # As the server does at its start.
+        tune_gc()
         teaching = Teaching(database, SoundVectors(database, store), at_once=2)
         times, used, longest = await _answers(teaching, owner, ids, clusters)
         await store.close()

@@ -157,12 +157,24 @@ SectionLabel = Annotated[
 """The name of a section: analysis uses the letters A, B, …; users also write words."""
 
 
+class SectionRole(StrEnum):
+    """What a section of a song may be."""
+
+    INTRO = "intro"
+    VERSE = "verse"
+    CHORUS = "chorus"
+    BRIDGE = "bridge"
+    OUTRO = "outro"
+
+
 class Section(Message):
     """A section of the form; sections with the same label sound alike."""
 
     start: Seconds
     end: Seconds
     label: SectionLabel
+    role: SectionRole | None = None
+    """An estimate from what repeats and what is loud; absent where neither says enough."""
     confidence: Confidence
     """How much the sound changes at its start."""
 

@@ -125,6 +125,8 @@ class Slice(Message):
     fade_in: Samples = 0
     """Length of the fade-in at the start of the file, before the attack."""
     fade_out: Samples = 0
+    """Length of the fade at the end of the file: of a one-shot to silence, of a loop into what
+    precedes its first sample in the recording."""
 
 
 class Slices(Message):

@@ -1,4 +1,4 @@
-"""Routes that authenticate the caller before they read the body."""
+"""Routes that authenticate the caller before they read the request."""
 
 from collections.abc import Awaitable, Callable, Coroutine, Iterator
 from typing import Any, TypeVar
@@ -12,6 +12,7 @@ from starlette.responses import Response
 from kit.http.bodies import MAX_BODY, MAX_VALUES, BoundedRequest
 from kit.http.errors import ProblemError
 from kit.http.etags import tagged
+from kit.http.query import query_names, refuse_unknown
 
 _MARK = "is_guard"
 Guard = TypeVar("Guard", bound=Callable[..., Awaitable[Any]])
@@ -27,13 +28,18 @@ def guard(dependency: Guard) -> Guard:
 
 
 class GuardedRoute(APIRoute):
-    """A route that calls its guards first, and limits bodies more strictly if it has none."""
+    """A route that calls its guards first, and limits bodies more strictly if it has none.
+
+    If OpenAPI describes it, it accepts no query parameters but those described; a route for other
+    programs' redirects has to accept what they add.
+    """
 
     def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
         """Return FastAPI's handler, preceded by the guards and with limits on the body."""
         handler = super().get_route_handler()
         guards = tuple(_guards(self.dependant))
         has_tag = bool({304, 412} & set(self.responses))
+        names = query_names(self.dependant) if self.include_in_schema else None
 
         async def guarded(request: Request) -> Response:
             bounded = BoundedRequest(request.scope, request.receive)
@@ -41,6 +47,8 @@ class GuardedRoute(APIRoute):
                 await authenticate(bounded)
             if guards:
                 bounded.max_bytes, bounded.max_values = MAX_BODY, MAX_VALUES
+            if names is not None:
+                refuse_unknown(bounded.query_params, names)
             try:
                 response = await handler(bounded)
             except HTTPException as error:

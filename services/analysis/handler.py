@@ -183,17 +183,19 @@ def _beats(beats: F64, bars: meter.BarGrid) -> tuple[Beat, ...]:
 def _sections(harmony: Chroma, edges: F64) -> tuple[Section, ...]:
     if not harmony.treble.size:
         return ()
-    features = sections.describe(
-        between(harmony.treble, harmony.rate, edges), between(harmony.bands, harmony.rate, edges)
-    )
+    bands = between(harmony.bands, harmony.rate, edges)
+    features = sections.describe(between(harmony.treble, harmony.rate, edges), bands)
+    parts = sections.find_parts(features, edges)
+    levels = 10.0 * np.log10(np.mean(10.0 ** (bands / 10.0), axis=1))
     return tuple(
         Section(
             start=float(edges[part.first]),
             end=float(edges[part.last]),
             label=sections.letter(part.group),
+            role=role,
             confidence=float(np.clip(part.confidence, 0.0, 1.0)),
         )
-        for part in sections.find_parts(features, edges)
+        for part, role in zip(parts, sections.roles(parts, levels), strict=True)
     )
 
 

@@ -1,10 +1,12 @@
-"""Section analysis: boundaries by Foote's novelty, and similar parts. Pure numpy."""
+"""Section analysis: boundaries by Foote's novelty, similar parts and their roles. Pure numpy."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 
 import numpy as np
 
+from contracts.analysis import SectionRole
 from kit.arrays import F64
 from services.analysis.chroma import unit_rows
 
@@ -15,6 +17,10 @@ _PROMINENCE = 0.35
 """How far a peak must stand out, as a part of the largest possible change."""
 _ALIKE = 0.75
 """Minimum correlation of two parts with the same letter."""
+_BRIDGE = 2
+"""Parts within which one that repeats follows a bridge."""
+_LOUDER_DB = 1.5
+"""How much louder a part is that must be the chorus, wherever it is."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,6 +134,70 @@ def find_parts(features: F64, times: F64) -> list[FormPart]:
         confidence = 1.0 if first == 0 else float(curve[first]) / highest
         parts.append(FormPart(first, last, group, confidence))
     return parts
+
+
+def roles(parts: Sequence[FormPart], levels: F64) -> list[SectionRole | None]:
+    """Estimate what the parts of a song are.
+
+    Of the two parts that repeat for the longest time, the second to begin is the chorus and the
+    first the verse, unless the first is clearly louder. If only one repeats, it is the chorus where
+    it is clearly louder than the rest. What comes only at the beginning and at the end is the intro
+    and the outro; what comes once, between a chorus and a part that repeats, is a bridge. Without
+    parts that repeat, nothing is said.
+
+    Parameters
+    ----------
+    parts
+        From `find_parts`.
+    levels
+        Level of each span in dB, `[spans]`.
+
+    Returns
+    -------
+    list
+        The role of each part; `None` where neither repetition nor loudness says enough.
+    """
+    members = {
+        group: [part for part in parts if part.group == group]
+        for group in dict.fromkeys(part.group for part in parts)
+    }
+    # Dictionaries keep the order in which the groups begin, and so does a stable sort.
+    framing = {part.group for part in (*parts[:1], *parts[-1:])}
+    framing = {g for g in framing if all(part in (parts[0], parts[-1]) for part in members[g])}
+    repeated = [g for g, some in members.items() if len(some) > 1 and g not in framing]
+    longest = sorted(repeated, key=lambda group: -_spans(members[group]))[:2]
+    by_group: dict[int, SectionRole] = {}
+    if len(longest) == 2:
+        verse, chorus = sorted(longest, key=list(members).index)
+        if _level(members[verse], levels) > _level(members[chorus], levels) + _LOUDER_DB:
+            verse, chorus = chorus, verse
+        by_group = {verse: SectionRole.VERSE, chorus: SectionRole.CHORUS}
+    elif longest:
+        rest = _level([part for part in parts if part.group != longest[0]], levels)
+        is_louder = _level(members[longest[0]], levels) > rest + _LOUDER_DB
+        by_group = {longest[0]: SectionRole.CHORUS if is_louder else SectionRole.VERSE}
+    chosen: list[SectionRole | None] = []
+    for place, part in enumerate(parts):
+        role = by_group.get(part.group)
+        if repeated and part.group in framing:
+            role = SectionRole.INTRO if place == 0 else SectionRole.OUTRO
+        elif repeated and len(members[part.group]) == 1:
+            later = [other.group in repeated for other in parts[place + 1 : place + 1 + _BRIDGE]]
+            if SectionRole.CHORUS in chosen and any(later):
+                role = SectionRole.BRIDGE
+        chosen.append(role)
+    return chosen
+
+
+def _spans(parts: Sequence[FormPart]) -> int:
+    return sum(part.last - part.first for part in parts)
+
+
+def _level(parts: Sequence[FormPart], levels: F64) -> float:
+    """Return the mean level of parts in dB; infinity without any, as nothing is louder."""
+    if not parts:
+        return np.inf
+    return float(np.concatenate([levels[part.first : part.last] for part in parts]).mean())
 
 
 def letter(group: int) -> str:

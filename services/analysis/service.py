@@ -9,7 +9,7 @@ from services.analysis.settings import Settings
 
 SERVICE = WorkerService(
     word=TaskName.ANALYSIS,
-    version="5",
+    version="6",
     params=AnalysisParams,
     result=AnalysisResult,
     settings=Settings,

@@ -8,6 +8,9 @@ from kit.signal.decibels import amplitude_to_db
 from services.slicing.grouping import Grouping, group
 from services.slicing.measuring import Measured
 
+_OFF_BEAT = 0.02
+"""Share by which a loop may be longer or shorter than its bars, beyond which it is never best."""
+
 
 def describe(
     measured: list[Measured],
@@ -86,7 +89,9 @@ def _cleanness(measured: list[Measured]) -> F64:
     scores = []
     for piece in measured:
         if piece.end_reason is SliceEnd.GRID:
-            scores.append(min(1.0, piece.level / loudest))
+            # A loop that is as long as its bars stays on the beat when it repeats.
+            exact = max(0.0, 1.0 - abs(piece.deviation) / _OFF_BEAT)
+            scores.append(exact * min(1.0, piece.level / loudest))
             continue
         rise = amplitude_to_db(piece.level) - amplitude_to_db(max(piece.before, 1e-6))
         alone = np.clip(rise / 40.0, 0.0, 1.0)

@@ -243,5 +243,23 @@ def faded(signal: F32, *, fade_in: int, fade_out: int, gain: float = 1.0) -> F32
     return np.asarray(result, dtype=np.float32)
 
 
+def seamless(signal: F32, before: F32) -> F32:
+    """Return a loop whose end changes into what precedes its beginning, so that no step is heard.
+
+    Parameters
+    ----------
+    signal
+        The loop, `[channels, samples]`.
+    before
+        What precedes it in the recording, `[channels, fade]`, at most as long as the loop.
+    """
+    length = before.shape[1]
+    result = signal.copy()
+    if length:
+        ramp = _ramp(length)
+        result[:, -length:] += ramp * (before - result[:, -length:])
+    return result
+
+
 def _ramp(length: int) -> F32:
     return (0.5 - 0.5 * np.cos(np.pi * np.arange(length) / length)).astype(np.float32)

@@ -32,7 +32,7 @@ from kit.worker.intake import Silent, find_mix, open_input, reject_unreadable
 from kit.worker.job import Job, JobInput
 from kit.worker.outcomes import Rejected, Skipped
 from services.slicing.choosing import choose, describe
-from services.slicing.dsp import SlidingBuffer, faded
+from services.slicing.dsp import SlidingBuffer, faded, seamless
 from services.slicing.engine import Engine, OnsetAnalysis
 from services.slicing.loops import downbeat_phase, stretches
 from services.slicing.measuring import Measured, measure_loops, measure_one_shots
@@ -276,20 +276,26 @@ def _store(
     buffer = SlidingBuffer(blocks)
     offset = source.start or 0
     prefix = _prefix(source.stem)
+    longest_fade = round(params.fade_out_ms * rate / 1000)
     stored: dict[int, Slice] = {}
     for count, piece in enumerate(sorted(chosen, key=lambda piece: (piece.start, piece.end))):
-        buffer.forget(piece.start)
-        signal = buffer.take(piece.start, piece.end)
         length = piece.end - piece.start
         fade_in = min(
             round(params.fade_in_ms * rate / 1000),
             max(0, attacks[piece.index] - piece.start),
             length // 4,
         )
-        fade_out = min(round(params.fade_out_ms * rate / 1000), length // 4)
-        if piece.kind is SliceKind.LOOP:
-            # A loop continues at its own beginning, so the fade only removes a click at the seam.
-            fade_out = min(fade_out, rate // 1000)
+        fade_out = min(longest_fade, length // 4)
+        is_loop = piece.kind is SliceKind.LOOP
+        # A loop's end fades into what precedes its beginning, where it goes on.
+        head = fade_out if is_loop and fade_out <= piece.start else 0
+        buffer.forget(piece.start - longest_fade)
+        local = buffer.take(piece.start - head, piece.end)
+        signal = local[:, head:]
+        if is_loop:
+            signal = seamless(signal, local[:, :head])
+            # At the beginning of the recording nothing precedes it: the fade only removes a click.
+            fade_out = fade_out if head else min(fade_out, rate // 1000)
         # Stored audio keeps its DC offset, so the peak includes it to avoid clipping.
         peak = amplitude_to_db(float(np.abs(signal).max()))
         gain_db = params.peak_dbfs - peak if params.normalise else 0.0
@@ -306,7 +312,8 @@ def _store(
             end=offset + piece.end,
             replaces=replaces.get(piece.index),
         )
-        cut = faded(signal, fade_in=fade_in, fade_out=fade_out, gain=10.0 ** (gain_db / 20.0))
+        gain = 10.0 ** (gain_db / 20.0)
+        cut = faded(signal, fade_in=fade_in, fade_out=0 if head else fade_out, gain=gain)
         with Encoder(path, rate, channels=facts.channels) as encoder:
             encoder.write(cut)
         job.describe(name, audio=encoder.facts, waveform=waveform_of(cut))

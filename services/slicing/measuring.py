@@ -34,6 +34,8 @@ class Measured:
     """Linear level of the 20 ms before the start."""
     timbre: F64
     stretch: LoopSpan | None = None
+    deviation: float = 0.0
+    """Loops only: how much longer it is than its beats at the tempo around it, as a share."""
 
 
 def measure_one_shots(
@@ -224,7 +226,14 @@ def measure_loops(
                             hop=seconds / (8 * LOOP_STEPS),
                         ),
                         stretch=stretch,
+                        deviation=seconds / (stretch.beats * _period(beats, stretch)) - 1.0,
                     )
                 )
         progress((index + 1) / len(ordered))
     return loops
+
+
+def _period(beats: F64, stretch: LoopSpan) -> float:
+    """Return the seconds of a beat around a loop: the slope of a line through its beats."""
+    own = beats[stretch.first : stretch.first + stretch.beats + 1]
+    return float(np.polyfit(np.arange(own.size), own, 1)[0])

@@ -7,7 +7,7 @@ from services.slicing.settings import Settings
 
 SERVICE = WorkerService(
     word=TaskName.SLICING,
-    version="4",
+    version="5",
     params=SlicingParams,
     result=SlicingResult,
     settings=Settings,

@@ -1,3 +1,5 @@
+from collections.abc import Mapping, Sequence
+
 import numpy as np
 import pytest
 
@@ -12,7 +14,7 @@ from services.analysis.meter import (
     harmonic_change,
     peak_near,
 )
-from services.analysis.sections import describe, find_parts, letter, novelty
+from services.analysis.sections import FormPart, describe, find_parts, letter, novelty, roles
 
 
 def accents(pattern: list[tuple[float, float]], bars: int, first: int) -> Accents:
@@ -138,3 +140,46 @@ def test_novelty_does_not_depend_on_the_length_around() -> None:
 
 def test_section_letters_go_on_after_z() -> None:
     assert [letter(group) for group in (0, 25, 26, 27, 52)] == ["A", "Z", "AA", "AB", "BA"]
+
+
+def _parts(groups: Sequence[int], length: int = 10) -> list[FormPart]:
+    return [
+        FormPart(place * length, (place + 1) * length, group, 0.5)
+        for place, group in enumerate(groups)
+    ]
+
+
+def _levels(parts: Sequence[FormPart], by_group: Mapping[int, float]) -> F64:
+    return np.concatenate([np.full(p.last - p.first, by_group.get(p.group, -30.0)) for p in parts])
+
+
+@pytest.mark.parametrize(
+    ("groups", "loud", "expected"),
+    [
+        # The usual form, whether its chorus is louder or not.
+        ((0, 1, 2, 1, 2, 3, 2, 4), {2: -26.0}, "intro verse chorus verse chorus bridge chorus outro"),
+        ((0, 1, 2, 1, 2, 3, 2, 4), {}, "intro verse chorus verse chorus bridge chorus outro"),
+        # It begins with its chorus, which is clearly louder.
+        ((0, 1, 0, 1, 2, 0), {0: -26.0}, "chorus verse chorus verse bridge chorus"),
+        # What repeats for less time than two others has no role.
+        ((0, 1, 2, 0, 1, 1, 0, 2), {}, "verse chorus - verse chorus chorus verse -"),
+        # One part repeats: a chorus only if it is louder than the rest.
+        ((0, 1, 2, 1, 3), {1: -24.0}, "intro chorus bridge chorus outro"),
+        ((0, 1, 2, 1, 3), {}, "intro verse - verse outro"),
+        ((0, 0, 0), {}, "verse verse verse"),
+        # What frames the song is not a verse, though it comes twice.
+        ((0, 1, 2, 1, 2, 0), {}, "intro verse chorus verse chorus outro"),
+        # A bridge leads back to something; what only goes on and on has no role.
+        ((0, 1, 0, 1, 2, 3, 4, 5), {}, "verse chorus verse chorus - - - outro"),
+        # Nothing repeats.
+        ((0, 1, 2), {1: -10.0}, "- - -"),
+        ((0,), {}, "-"),
+        ((), {}, ""),
+    ],
+)
+def test_roles_follow_repetition_and_loudness(
+    groups: tuple[int, ...], loud: dict[int, float], expected: str
+) -> None:
+    parts = _parts(groups)
+    levels = _levels(parts, loud) if parts else np.zeros(0)
+    assert " ".join(role or "-" for role in roles(parts, levels)) == expected

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from kit.arrays import F32
-from services.slicing.dsp import SlidingBuffer, attack, crossing, envelope, faded, tail
+from services.slicing.dsp import SlidingBuffer, attack, crossing, envelope, faded, seamless, tail
 from tests.support import signals
 
 RATE = 44_100
@@ -108,6 +108,15 @@ def test_fades_reach_zero_at_the_edges_and_nothing_else_changes() -> None:
     assert result[1, -1] < 1e-3
     np.testing.assert_array_equal(result[:, 100:800], 0.5)
     assert audio.min() == 1.0
+
+
+def test_a_loop_ends_in_what_precedes_it() -> None:
+    before = np.full((2, 100), -0.5, np.float32)
+    result = seamless(np.ones((2, 1000), np.float32), before)
+    np.testing.assert_array_equal(result[:, :900], 1.0)
+    assert result[0, 900] == 1.0
+    np.testing.assert_allclose(result[:, -1], -0.5, atol=1e-3)
+    assert np.all(np.diff(result[0, 900:]) <= 0.0)
 
 
 def test_the_envelope_of_a_constant() -> None:

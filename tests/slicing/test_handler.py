@@ -123,6 +123,40 @@ def test_loops_are_whole_bars(tmp_path: Path, bpm: float) -> None:
     assert all(piece.best for piece in stored)
 
 
+def test_a_loop_over_a_sustained_sound_repeats_without_a_click(tmp_path: Path) -> None:
+    drums = signals.drum_loop(100.0, 9).audio
+    time = np.arange(drums.shape[-1]) / RATE
+    tone = 0.2 * np.sin(2 * np.pi * 523.4 * time)
+    parent = (0.7 * drums + tone).astype(np.float32)
+    _, document, job = run_slicing(tmp_path, parent, SlicingParams(fade_out_ms=8))
+    outputs = {output.name: output for output in job.outputs}
+    song = read(tmp_path / "song.flac")
+    loops = [p for p in document.slices if p.kind is SliceKind.LOOP and p.file]
+    assert loops
+    for piece in loops:
+        file = read(outputs[piece.file or ""].path)
+        kept = file.shape[1] - piece.fade_out
+        np.testing.assert_array_equal(
+            file[:, :kept], song[:, piece.start : piece.start + kept]
+        )
+        # Its last sample leads to its first one as the recording does there.
+        assert piece.fade_out == (round(0.008 * RATE) if piece.start else RATE // 1000)
+        if piece.start:
+            np.testing.assert_allclose(file[:, -1], song[:, piece.start - 1], atol=2e-4)
+
+
+def test_a_loop_that_is_off_the_beat_is_not_the_best(tmp_path: Path) -> None:
+    audio, bar = signals.drum_loop(120.0, 8).audio, 2 * RATE
+    # The third bar begins 35 ms late: the bar before it is too long, and it is too short itself.
+    late = np.roll(audio[:, 2 * bar : 3 * bar], round(0.035 * RATE), axis=1)
+    audio = np.concatenate([audio[:, : 2 * bar], late, audio[:, 3 * bar :]], axis=1)
+    _, document, _ = run_slicing(tmp_path, audio, SlicingParams(bars=(1,)))
+    best = [p for p in document.slices if p.kind is SliceKind.LOOP and p.best]
+    assert best
+    for piece in best:
+        assert (piece.end - piece.start) / RATE == pytest.approx(2.0, rel=0.01)
+
+
 def test_the_grid_of_an_analysis_is_used(tmp_path: Path) -> None:
     loop = signals.drum_loop(120.0, 8)
     tempo = TempoEstimate(

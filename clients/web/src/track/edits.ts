@@ -137,7 +137,7 @@ export function saveSection({ item, analysis }: SongData, section: Section, text
   const name = text.trim().slice(0, SECTION_NAME);
   if (name === "") return;
   const value = (analysis?.sections ?? []).map((one) =>
-    one === section ? { ...one, label: name, confidence: 1 } : one,
+    one === section ? { ...one, label: name, role: null, confidence: 1 } : one,
   );
   void correct({ item: item.id, field: "sections", value, label: `Section is ${name}` });
 }

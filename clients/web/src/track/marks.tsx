@@ -114,6 +114,7 @@ export function SectionLane({
             >
               <b>{section.label}</b>
             </Editable>
+            {section.role && <span title="An estimate"> {section.role}</span>}
           </li>
         ))}
       </ol>

@@ -62,6 +62,8 @@ export interface Section {
   readonly start: number;
   readonly end: number;
   readonly label: string;
+  /** What the section may be in a song: intro, verse, chorus, bridge or outro. */
+  readonly role?: string | null;
   readonly confidence: number;
 }
 
