@@ -161,9 +161,7 @@ def _seam_db(loop: Mono, case: Case, piece: Slice) -> float:
         return float(np.sqrt(np.mean(np.diff(audio.astype(np.float64), n=2) ** 2)))
 
     joined = highs(np.concatenate([loop[-before:], loop[:after]]))
-    edges = [
-        highs(case.audio[max(0, at - before) : at + after]) for at in (piece.start, piece.end)
-    ]
+    edges = [highs(case.audio[max(0, at - before) : at + after]) for at in (piece.start, piece.end)]
     return amplitude_to_db(joined) - amplitude_to_db(max(*edges, 0.1 * highs(loop)))
 
 

@@ -31,7 +31,7 @@ def best_table(data: Path, folder: Path) -> Iterator[str]:
     Cleanliness is the scale-invariant signal-to-distortion ratio (Le Roux et al., "SDR – half-baked
     or well done?", ICASSP 2019) of a slice of the mix to the same samples of the true drum stem.
     """
-    yield "| cleanliness of a group's best hit, dB | groups | best − mean ± s.e. | cleanest − mean |"
+    yield "| cleanliness of the best hit, dB | groups | best − mean ± s.e. | cleanest − mean |"
     yield "|---|---|---|---|"
     for material in _MATERIALS:
         chosen: list[float] = []

@@ -157,7 +157,11 @@ def _levels(parts: Sequence[FormPart], by_group: Mapping[int, float]) -> F64:
     ("groups", "loud", "expected"),
     [
         # The usual form, whether its chorus is louder or not.
-        ((0, 1, 2, 1, 2, 3, 2, 4), {2: -26.0}, "intro verse chorus verse chorus bridge chorus outro"),
+        (
+            (0, 1, 2, 1, 2, 3, 2, 4),
+            {2: -26.0},
+            "intro verse chorus verse chorus bridge chorus outro",
+        ),
         ((0, 1, 2, 1, 2, 3, 2, 4), {}, "intro verse chorus verse chorus bridge chorus outro"),
         # It begins with its chorus, which is clearly louder.
         ((0, 1, 0, 1, 2, 0), {0: -26.0}, "chorus verse chorus verse bridge chorus"),

@@ -136,9 +136,7 @@ def test_a_loop_over_a_sustained_sound_repeats_without_a_click(tmp_path: Path) -
     for piece in loops:
         file = read(outputs[piece.file or ""].path)
         kept = file.shape[1] - piece.fade_out
-        np.testing.assert_array_equal(
-            file[:, :kept], song[:, piece.start : piece.start + kept]
-        )
+        np.testing.assert_array_equal(file[:, :kept], song[:, piece.start : piece.start + kept])
         # Its last sample leads to its first one as the recording does there.
         assert piece.fade_out == (round(0.008 * RATE) if piece.start else RATE // 1000)
         if piece.start:
