@@ -242,7 +242,8 @@ class CallerAddressMiddleware:
 
 def _refuse(wait: Seconds, detail: str) -> None:
     if wait > 0.0:
-        seconds = max(1, ceil(wait))
+        # A sum of times may be a rounding error above a whole second.
+        seconds = max(1, ceil(wait - 1e-6))
         raise ProblemError(
             ProblemCode.TOO_MANY_REQUESTS,
             f"{detail} Try again in {seconds} s.",

@@ -24,28 +24,31 @@ const browser = await chromium.launch({
   ],
 });
 try {
-  const page = await browser.newPage({ viewport: { width: 1440, height: 900 } });
-  page.setDefaultTimeout(120_000);
-  await page.addInitScript(tapOutput);
-  await signIn(page);
+  const page = await openPage();
   await firstLoad(page);
   await keys(page);
   await scrolling(page);
   await facets(page);
   await memory("the Crate after scrolling");
   await auditions(page);
-  await longSong(page);
+  await page.close();
+  // In a process of its own: what the Crate left behind is not the song's memory.
+  await longSong(await openPage());
 } finally {
   await browser.close();
 }
 console.log(JSON.stringify(measures));
 
-async function signIn(page) {
+async function openPage() {
+  const page = await browser.newPage({ viewport: { width: 1440, height: 900 } });
+  page.setDefaultTimeout(120_000);
+  await page.addInitScript(tapOutput);
   await page.goto(url);
   await page.fill("input[type=email]", email);
   await page.fill("input[type=password]", password);
   await page.keyboard.press("Enter");
   await page.waitForSelector(".crate-row:not(.loading)");
+  return page;
 }
 
 /** Bytes of a first load, and the time until rows are there with and without the browser's cache. */

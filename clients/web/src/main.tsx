@@ -9,11 +9,13 @@ import "./styles/sign-in.css";
 import { navigate } from "./address";
 import { App } from "./app";
 import { setOnline } from "./data/online";
+import { loadCrate } from "./frame/load-crate";
 import { providerProblem, SIGN_IN_ERROR, SIGNED_IN } from "./data/providers";
 import { resumeSession, session, signInWithCode, startProviderSession } from "./data/session";
 import { problemText } from "./data/problems";
 import { showToast } from "./data/toasts";
 import { listenToKeys } from "./keys/commands";
+import { routeOf } from "./places";
 
 async function start(): Promise<void> {
   const query = new URLSearchParams(window.location.search);
@@ -35,6 +37,10 @@ async function start(): Promise<void> {
 }
 
 listenToKeys(window);
+if (routeOf(window.location.pathname).kind === "crate") {
+  // If this fails, the place asks again, and says so.
+  loadCrate().catch(() => undefined);
+}
 start().catch(() => {
   setOnline(false);
   session.set({ kind: "signed-out" });

@@ -6,8 +6,9 @@ import { api, data } from "../data/api";
 import { useStore } from "../data/store";
 import { toast } from "../data/toasts";
 import { uploadEntries } from "../uploads/entries";
+import { loadCrate } from "./load-crate";
 
-const Crate = lazy(() => import("../crate").then((module) => ({ default: module.Crate })));
+const Crate = lazy(() => loadCrate().then((module) => ({ default: module.Crate })));
 const FirstRun = lazy(() =>
   import("../uploads/first-run").then((module) => ({ default: module.FirstRun })),
 );
