@@ -15,9 +15,9 @@ from contracts.ids import JobId, RunId
 from contracts.problems import ProblemCode
 from gateway.api_keys import ApiKeys
 from gateway.live import Filter, Live, Stream
-from kit.auth.dependencies import authenticated, bearer, require
+from kit.auth.dependencies import authenticated, bearer, caller, require
 from kit.http.errors import ProblemError
-from kit.http.routes import GuardedRoute
+from kit.http.routes import GuardedRoute, guard
 from kit.http.subjects import SubjectFilter
 
 MEDIA_TYPE = "text/event-stream"
@@ -27,24 +27,27 @@ def event_routes(live: Live, keys: ApiKeys) -> APIRouter:
     """Return the routes."""
     router = APIRouter(route_class=GuardedRoute, prefix="/events", tags=["events"])
 
+    @guard
     async def listener(
         request: Request,
-        ticket: Annotated[
+        # Only for OpenAPI: a guard gets nothing but the request.
+        _ticket: Annotated[
             str | None,
-            Query(description="A ticket from `POST /v1/events/tickets`, for browsers."),
+            Query(
+                alias="ticket",
+                description="A ticket from `POST /v1/events/tickets`, for browsers.",
+            ),
         ] = None,
-        credentials: Annotated[
+        _: Annotated[
             HTTPAuthorizationCredentials | None, Security(bearer, scopes=[Scope.READ.value])
         ] = None,
     ) -> Principal:
-        if ticket is not None and credentials is None:
-            return await authenticated(keys.by_ticket, ticket)
-        if credentials is None:
-            raise ProblemError(
-                ProblemCode.UNAUTHENTICATED,
-                "Log in, or send an API key, as `Authorization: Bearer …`.",
-            )
-        who = await authenticated(request.app.state.authenticate, credentials.credentials)
+        ticket = request.query_params.get("ticket")
+        # This is called twice, and a ticket opens one stream.
+        is_known = getattr(request.state, "caller", None) is not None
+        if ticket is not None and not is_known and await bearer(request) is None:
+            request.state.caller = await authenticated(keys.by_ticket, ticket)
+        who = await caller(request)
         if Scope.READ not in who.scopes:
             raise ProblemError(ProblemCode.FORBIDDEN, f"This needs the scope {Scope.READ.value!r}.")
         return who

@@ -34,7 +34,7 @@ def refuse_unknown(query: QueryParams, names: frozenset[str]) -> None:
     ProblemError
         A parameter has another name; `fields` has each of them.
     """
-    unknown = [name for name in dict.fromkeys(query.keys()) if name not in names]
+    unknown = [name for name in dict.fromkeys(query) if name not in names]
     if not unknown:
         return
     known = f"it has {', '.join(sorted(names))}" if names else "it has none"
