@@ -129,6 +129,8 @@ def _bass(chance: Chance, grid: list[float], chord: Any) -> Notes:
     pattern = chance.random(16) < np.tile(share, 4)
     places = [i for i in range(len(grid)) if pattern[i % 16]]
     notes: Notes = []
+    if not places:
+        return notes
     for place, later in zip(places, [*places[1:], len(grid) - 1], strict=True):
         key = 24 + chord(place // 4)[int(chance.choice([0, 0, 0, 2, 1]))] % 24
         end = grid[place] + 0.9 * max(0.05, grid[later] - grid[place])

@@ -13,9 +13,9 @@ from tools.train_drums.network import DrumNetwork, parameters, seed
 from tools.train_drums.pieces import Pieces
 from tools.train_drums.scoring import Score, inputs
 
-STEPS = 1000
+STEPS = 2000
 """Steps of the optimiser, over which the rate falls as a cosine."""
-PIECES = 320
+PIECES = 960
 """Pieces that are learnt from."""
 _RATE, _WARM_UP, _DECAY = 3e-3, 100, 1e-2
 _EDGE = 16

@@ -14,7 +14,7 @@ WINDOW = 1024
 EDGE = 96
 """Frames at each end of a window that are discarded, because they lack context."""
 NETWORK = Path(__file__).parents[1] / "weights" / "drums.onnx"
-NAME = "cratedig-drums 1"
+NAME = "cratedig-drums 2"
 
 
 class DrumEngine:
