@@ -75,8 +75,8 @@ def convert(parts: Mapping[str, Path], output: Path) -> None:
 
     Raises
     ------
-    ValueError
-        The file is not the official checkpoint.
+    CheckpointError
+        The file is damaged or not the official checkpoint.
     """
     path = parts["2.0.pt"]
     weights = read_torch(path, state="state_dict").tensors
