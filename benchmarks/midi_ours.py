@@ -53,17 +53,21 @@ def transcribe(
             stem=stem,
         )
         job = Job(JobId(new_id()), subject, (source,), Path(scratch), Quiet(), item)
-        started = time.perf_counter()
+        started, before = time.perf_counter(), time.process_time()
         try:
             result = handle(MidiParams(tracker=tracker), job, engine)
         except Skipped:
-            return {"seconds": time.perf_counter() - started, "notes": [], "reason": "skipped"}
+            seconds = time.perf_counter() - started
+            return {"seconds": seconds, "notes": [], "pedals": [], "reason": "skipped"}
         seconds = time.perf_counter() - started
+        processor = time.process_time() - before
         file = next(output.path for output in job.outputs if output.name == "notes.json")
-        notes = json.loads(file.read_text(encoding="utf-8"))["notes"]
+        document = json.loads(file.read_text(encoding="utf-8"))
     return {
         "seconds": seconds,
-        "notes": [[n["start"], n["end"], n["pitch"]] for n in notes],
+        "processor_seconds": processor,
+        "notes": [[n["start"], n["end"], n["pitch"]] for n in document["notes"]],
+        "pedals": [[press["start"], press["end"]] for press in document["pedals"]],
         "tracker": result.tracker,
         "reason": result.tracker_reason,
         "simultaneous": result.simultaneous_share,

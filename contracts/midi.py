@@ -22,6 +22,8 @@ class Tracker(StrEnum):
     """One note at a time: for a voice, a bass, a solo instrument."""
     POLYPHONIC = "polyphonic"
     """Any number of notes at a time."""
+    PIANO = "piano"
+    """A piano, with velocities and the sustain pedal, by a network of its own."""
 
 
 class TrackerReason(StrEnum):
@@ -38,6 +40,8 @@ class TrackerReason(StrEnum):
     STEADY_PITCH = "steady_pitch"
     """Polyphonic: one note sounds at a time, at steady pitches, which this tracker separates
     better."""
+    PIANO_STEM = "piano_stem"
+    """Piano: a piano stem, and the worker has the piano network."""
 
 
 class DrumMethod(StrEnum):
@@ -50,7 +54,11 @@ class DrumMethod(StrEnum):
 
 
 class MidiParams(StrictModel):
-    """How to detect notes, and which of them to write."""
+    """How to detect notes, and which of them to write.
+
+    Thresholds, `minimum_note_ms`, `melodia_trick` and `pitch_bends` have no effect on the piano
+    tracker, whose network decides about whole notes.
+    """
 
     tracker: Tracker = Tracker.AUTO
     """How to track the notes of a recording; has no effect on drums and songs."""
@@ -111,6 +119,13 @@ class Note(Message):
     """Drums only: the detected class; from tags, that of the slice, which may be `unknown`."""
 
 
+class PedalPress(Message):
+    """A time during which the sustain pedal of a piano is down."""
+
+    start: Seconds
+    end: Seconds
+
+
 class Notes(Message):
     """All notes with their details: the content of `notes.json`."""
 
@@ -122,6 +137,9 @@ class Notes(Message):
     bend_interval: Seconds
     program: Program | None = None
     """The instrument of the file; null for drums."""
+    pedals: tuple[PedalPress, ...] = ()
+    """By the piano tracker only, in order of time. A note ends when its key is released; under the
+    pedal it sounds on."""
     notes: tuple[Note, ...]
 
 
@@ -164,7 +182,7 @@ class MidiResult(Message):
     """Songs only: the tracks of the file."""
     tuning_cents: Annotated[float, Field(ge=-50, le=50, allow_inf_nan=False)] = 0.0
     """Deviation of the detected tuning from A at 440 Hz."""
-    tracker: Literal[Tracker.MONOPHONIC, Tracker.POLYPHONIC] | None = None
+    tracker: Literal[Tracker.MONOPHONIC, Tracker.POLYPHONIC, Tracker.PIANO] | None = None
     """The tracker that wrote the notes; null for drums and songs."""
     tracker_reason: TrackerReason | None = None
     simultaneous_share: Confidence | None = None

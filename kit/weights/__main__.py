@@ -145,7 +145,7 @@ def main(arguments: Sequence[str], *, services: Path, store: Store) -> int:
         action="store_true",
         help="only the defaults, even if preferred weights are available",
     )
-    options = parser.parse_args(arguments)
+    options = parser.parse_intermixed_args(arguments)
     manifests = find_manifests(services)
     unknown = set(options.words) - {manifest.word for manifest in manifests}
     if unknown:

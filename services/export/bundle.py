@@ -9,7 +9,7 @@ from pathlib import Path
 
 from contracts.analysis import ChordSegment, Section
 from contracts.items import AudioFacts
-from contracts.midi import Note
+from contracts.midi import Note, PedalPress
 from contracts.music import Stem
 from contracts.tagging import SoundClass
 from contracts.transcribe import LyricLine
@@ -162,6 +162,8 @@ class StemTrack:
     notes: tuple[Note, ...] = ()
     bend_interval: float = 0.0
     """Seconds between two values of `Note.bends`."""
+    pedals: tuple[PedalPress, ...] = ()
+    """When the sustain pedal is down."""
     program: int | None = None
     """General MIDI program, from 0, of the notes; `None` for drums."""
     gain_db: float = 0.0

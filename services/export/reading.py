@@ -255,7 +255,11 @@ def _is_notes(file: JobInput) -> bool:
 
 def _with_notes(track: StemTrack, notes: Notes) -> StemTrack:
     return replace(
-        track, notes=notes.notes, bend_interval=notes.bend_interval, program=notes.program
+        track,
+        notes=notes.notes,
+        bend_interval=notes.bend_interval,
+        pedals=notes.pedals,
+        program=notes.program,
     )
 
 

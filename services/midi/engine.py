@@ -8,10 +8,14 @@ import numpy as np
 from kit.arrays import F32
 from kit.notes.detection import Posteriors
 from kit.notes.partials import HOP
-from kit.worker.engines import EngineContext
+from kit.worker.engines import EngineContext, missing_weights
+from services.midi.piano.network import WEIGHTS as PIANO_WEIGHTS
+from services.midi.piano.network import PianoNetwork, load_piano
 from services.midi.pitch import PitchNetwork
 from services.midi.strokes.engine import DrumEngine
 
+FETCH = "python -m kit.weights fetch midi --all"
+"""The command that fetches the networks that are not fetched by default."""
 WINDOW = 43844
 """Samples of one window, at `partials.RATE`."""
 EDGE_FRAMES = 15
@@ -69,6 +73,22 @@ class Engine(PosteriorNetwork, PitchNetwork, Protocol):
         ...
 
     @property
+    def piano(self) -> PianoNetwork:
+        """The piano network.
+
+        Raises
+        ------
+        Rejected
+            This worker does not have it; the message says how to fetch it.
+        """
+        ...
+
+    @property
+    def has_piano(self) -> bool:
+        """Whether this worker has the piano network, which is not fetched by default."""
+        ...
+
+    @property
     def pitch_weights(self) -> str:
         """Name and version of the weights of the pitch."""
         ...
@@ -96,6 +116,18 @@ class NoteNetworks:
     def drums(self) -> DrumEngine:
         """The drum network, loaded by the first job that needs it."""
         return DrumEngine(self._context)
+
+    @property
+    def has_piano(self) -> bool:
+        """Whether this worker has the piano network."""
+        return PIANO_WEIGHTS in self._context.weights
+
+    @cached_property
+    def piano(self) -> PianoNetwork:
+        """The piano network, loaded by the first job that needs it."""
+        if not self.has_piano:
+            raise missing_weights(PIANO_WEIGHTS, sorted(self._context.weights), FETCH)
+        return load_piano(self._context)
 
     @property
     def name(self) -> str:

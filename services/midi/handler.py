@@ -9,8 +9,17 @@ import numpy as np
 from pydantic import BaseModel, ValidationError
 
 from contracts.analysis import Analysis
-from contracts.items import ArtifactKind
-from contracts.midi import DrumMethod, MidiMode, MidiParams, MidiResult, Notes, Track, Tracker
+from contracts.items import ArtifactKind, AudioFacts
+from contracts.midi import (
+    DrumMethod,
+    MidiMode,
+    MidiParams,
+    MidiResult,
+    Notes,
+    PedalPress,
+    Track,
+    Tracker,
+)
 from contracts.music import Stem
 from contracts.slicing import Slices
 from contracts.tagging import Tags
@@ -22,8 +31,10 @@ from kit.worker.job import Job, JobInput
 from kit.worker.outcomes import Rejected, Skipped
 from services.midi import drums, layers, song, writers
 from services.midi.engine import Engine
+from services.midi.piano.recording import transcribe as transcribe_piano
 from services.midi.recording import transcribe
 from services.midi.strokes import notes as detection
+from services.midi.trackers import TrackerChoice, piano_choice
 from services.midi.writers import MidiTrack, Played
 
 SILENCE = 10 ** (-70 / 20)
@@ -87,6 +98,9 @@ def _recording(
 ) -> MidiResult:
     """Transcribe the pitches of a recording."""
     facts = open_input(source, mix, min_seconds=SHORTEST)
+    piano = piano_choice(params.tracker, source.stem, available=engine.has_piano)
+    if piano is not None:
+        return _piano(params, job, source, facts, engine, piano)
     path = job.scratch / _POSTERIORS
     transcription = transcribe(
         params,
@@ -129,6 +143,48 @@ def _recording(
             "simultaneous_share": transcription.simultaneous,
             "engine": engine.description,
             "weights": f"{engine.weights}, {engine.pitch_weights}" if is_line else engine.weights,
+        }
+    )
+
+
+def _piano(
+    params: MidiParams,
+    job: Job,
+    source: JobInput,
+    facts: AudioFacts,
+    engine: Engine,
+    choice: TrackerChoice,
+) -> MidiResult:
+    """Transcribe a piano with its velocities and its pedal."""
+    network = engine.piano
+    performance = transcribe_piano(
+        params,
+        source.path,
+        facts,
+        network,
+        on_progress=lambda part: job.progress(_LISTENING * part, "transcribing"),
+    )
+    if performance.peak < SILENCE:
+        raise Silent
+    if not performance.notes:
+        raise Skipped(
+            "no_notes",
+            "No notes of a piano were detected. For other instruments, use the tracker "
+            "`polyphonic`.",
+        )
+    program = _PIANO if params.program is None else params.program
+    played = writers.spread(performance.notes, writers.CHANNELS, pitch_bends=False)
+    part = MidiTrack("Notes", played, program, performance.pedals)
+    _write(job, part, source.stem, program)
+    return _result(job, MidiMode.NOTES, played).model_copy(
+        update={
+            "duration": facts.duration,
+            "tuning_cents": round(float(np.clip(100 * performance.tuning, -50, 50)), 1),
+            "program": program,
+            "tracker": choice.tracker,
+            "tracker_reason": choice.reason,
+            "engine": network.description,
+            "weights": network.weights,
         }
     )
 
@@ -255,6 +311,7 @@ def _write(
         tempo_known=job.item.bpm is not None,
         bend_interval=FRAME,
         program=program,
+        pedals=tuple(_rounded(press) for press in part.pedals),
         notes=(),
     )
 
@@ -264,6 +321,10 @@ def _write(
     writers.write_midi(output("mid", ArtifactKind.MIDI, "audio/midi"), [part], even(tempo))
     writers.write_json(output("json", ArtifactKind.NOTES, "application/json"), part.played, head)
     writers.write_csv(output("csv", ArtifactKind.NOTES, "text/csv"), part.played)
+
+
+def _rounded(press: PedalPress) -> PedalPress:
+    return PedalPress(start=round(press.start, 4), end=round(press.end, 4))
 
 
 def _result(job: Job, mode: MidiMode, played: Sequence[Played]) -> MidiResult:

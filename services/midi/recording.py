@@ -82,7 +82,7 @@ def transcribe(
     on_progress
         Called with the fraction that was read, 0 to 1.
     """
-    tuning = _tuning(source, facts)
+    tuning = tuning_correction(source, facts)
     # Resampling as if played slower moves a sharp recording to the network's own pitches.
     rate = round(RATE * 2 ** (tuning / 12))
     reader = MonoReader(source, rate, on_progress=on_progress)
@@ -185,7 +185,7 @@ def _events(
         return stored.line_events(line, options, line_tuning=line_tuning)
 
 
-def _tuning(path: Path, facts: AudioFacts) -> float:
+def tuning_correction(path: Path, facts: AudioFacts) -> float:
     """Estimate the deviation from A = 440 Hz in semitones; 0 if it is small or uncertain.
 
     Halfway between two pitches a network detects both, so such recordings are retuned.

@@ -9,7 +9,7 @@ from services.midi.settings import Settings
 
 SERVICE = WorkerService(
     word=TaskName.MIDI,
-    version="8",
+    version="9",
     params=MidiParams,
     result=MidiResult,
     settings=Settings,

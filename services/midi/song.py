@@ -70,7 +70,9 @@ def arrange(stems: Sequence[StemNotes], *, pitch_bends: bool) -> list[tuple[Stem
         first = share * [id(other) for other in pitched].index(id(stem_notes))
         own = CHANNELS[first : first + share]
         played = spread(_note_events(stem_notes.notes), own, pitch_bends=pitch_bends)
-        parts.append((stem_notes, MidiTrack(name, played, stem_notes.notes.program or 0)))
+        program = stem_notes.notes.program or 0
+        part = MidiTrack(name, played, program, stem_notes.notes.pedals)
+        parts.append((stem_notes, part))
     return parts
 
 

@@ -12,7 +12,7 @@ from kit.notes.assembly import NoteEvent
 from kit.notes.monophonic import PitchCurve
 from kit.notes.partials import FRAME
 
-ConcreteTracker = Literal[Tracker.MONOPHONIC, Tracker.POLYPHONIC]
+ConcreteTracker = Literal[Tracker.MONOPHONIC, Tracker.POLYPHONIC, Tracker.PIANO]
 
 MAX_SIMULTANEOUS = 0.25
 """Share of the sounding time up to which a source counts as monophonic."""
@@ -34,6 +34,25 @@ class TrackerChoice:
 
     tracker: ConcreteTracker
     reason: TrackerReason
+
+
+def piano_choice(tracker: Tracker, stem: Stem | None, *, available: bool) -> TrackerChoice | None:
+    """Choose the piano tracker, or `None` if another one is to write the notes.
+
+    Parameters
+    ----------
+    tracker
+        The parameter.
+    stem
+        The recording's stem, if it is one.
+    available
+        Whether the worker has the piano network.
+    """
+    if tracker is Tracker.PIANO:
+        return TrackerChoice(Tracker.PIANO, TrackerReason.REQUESTED)
+    if tracker is Tracker.AUTO and stem is Stem.PIANO and available:
+        return TrackerChoice(Tracker.PIANO, TrackerReason.PIANO_STEM)
+    return None
 
 
 def simultaneous_share(notes: Sequence[NoteEvent], curve: PitchCurve) -> float:

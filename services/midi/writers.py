@@ -4,11 +4,12 @@ import csv
 import json
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from itertools import chain
 from pathlib import Path
 
 import mido
 
-from contracts.midi import Notes
+from contracts.midi import Notes, PedalPress
 from contracts.tagging import SoundClass
 from kit.notes.assembly import NoteEvent
 from kit.notes.notation import median_level, name_of, strays, velocity_of
@@ -23,6 +24,8 @@ CHANNELS = tuple(channel for channel in range(16) if channel != DRUM_CHANNEL)
 """Channels for pitched instruments."""
 _FULL_BEND = 8192
 _BEND_STEP = 0.04
+_SUSTAIN = 64
+"""The controller of the sustain pedal."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,6 +50,8 @@ class MidiTrack:
     played: Sequence[Played]
     program: int
     """General MIDI instrument, from 0, of every channel in use."""
+    pedals: Sequence[PedalPress] = ()
+    """When the sustain pedal is down, on every channel in use."""
 
 
 def play(notes: Sequence[NoteEvent], *, pitch_bends: bool) -> list[Played]:
@@ -134,6 +139,20 @@ def _events(played: Sequence[Played], grid: Grid) -> Iterator[tuple[int, int, mi
                 yield tick, 2, message
 
 
+def _pedal_events(part: MidiTrack, grid: Grid) -> Iterator[tuple[int, int, mido.Message]]:
+    """Yield (tick, order within the tick, message); up before the notes of a tick, down after."""
+    for channel in sorted({item.channel for item in part.played}):
+        for press in part.pedals:
+            down = round(grid.ticks(press.start))
+            up = max(round(grid.ticks(press.end)), down + 1)
+            for tick, order, value in ((down, 4, 127), (up, 0, 0)):
+                yield (
+                    tick,
+                    order,
+                    mido.Message("control_change", channel=channel, control=_SUSTAIN, value=value),
+                )
+
+
 def write_midi(
     path: Path, parts: Sequence[MidiTrack], grid: Grid, *, markers: Sequence[tuple[float, str]] = ()
 ) -> None:
@@ -164,7 +183,8 @@ def write_midi(
     file.tracks.append(_track((), conductor))
     for part in parts:
         head = [mido.MetaMessage("track_name", name=part.name), *_setup(part)]
-        file.tracks.append(_track(head, _events(part.played, grid)))
+        events = chain(_events(part.played, grid), _pedal_events(part, grid))
+        file.tracks.append(_track(head, events))
     file.save(path)
 
 

@@ -56,4 +56,5 @@ def test_a_lock_for_gpus_is_that_of_an_image(lock: Path) -> None:
 
 @pytest.mark.parametrize("lock", LOCKS, ids=lambda path: path.stem)
 def test_torch_is_in_no_image(lock: Path) -> None:
-    assert not packages(lock) & {"torch", "demucs", "openai-whisper", "tensorflow", "basic-pitch"}
+    forbidden = {"torch", "demucs", "openai-whisper", "tensorflow", "basic-pitch", "transkun"}
+    assert not packages(lock) & forbidden

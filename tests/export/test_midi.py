@@ -8,7 +8,7 @@ import mido
 import numpy as np
 import pytest
 
-from contracts.midi import Note
+from contracts.midi import Note, PedalPress
 from contracts.music import Stem
 from kit.signal.tempo_grid import even
 from kit.worker.outcomes import Skipped
@@ -84,6 +84,30 @@ def test_overlapping_bends_have_a_channel_each() -> None:
     file = mido.MidiFile(file=io.BytesIO(midi_file([track], even(120))))
     bends = [m for m in file.tracks[1] if m.type == "pitchwheel"]
     assert {(m.channel, m.pitch) for m in bends} == {(0, 4096), (0, 0), (1, -4096), (1, 0)}
+
+
+def test_the_pedal_is_written_up_before_the_notes_of_a_tick_and_down_after_them() -> None:
+    track = StemTrack(
+        name="Piano", file_name="p", stem=Stem.PIANO,
+        notes=(note(0.0, 1.0, 60), note(1.0, 2.0, 64)),
+        pedals=(PedalPress(start=0.5, end=1.0), PedalPress(start=1.0, end=1.0)), program=0,
+    )  # fmt: skip
+    file = mido.MidiFile(file=io.BytesIO(midi_file([track], even(120))))
+    now, events = 0.0, []
+    for message in file:
+        now += message.time
+        if message.type == "control_change" and message.control == 64:
+            events.append((round(now, 2), "pedal", message.value))
+        elif message.type == "note_on":
+            events.append((round(now, 2), "note", message.note))
+    assert events == [
+        (0.0, "note", 60),
+        (0.5, "pedal", 127),
+        (1.0, "pedal", 0),
+        (1.0, "note", 64),
+        (1.0, "pedal", 127),
+        (1.0, "pedal", 0),
+    ]
 
 
 def test_swing_moves_every_second_step() -> None:

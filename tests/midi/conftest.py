@@ -9,7 +9,9 @@ from kit.settings import KitSettings
 from kit.weights.manifest import read_manifest
 from kit.weights.store import open_store
 from kit.worker.engines import EngineContext
-from services.midi.engine import Engine, load_engine
+from services.midi.engine import FETCH, Engine, load_engine
+from services.midi.piano.network import WEIGHTS as PIANO_WEIGHTS
+from services.midi.piano.network import PianoNetwork, load_piano
 
 ROOT = Path(__file__).parents[2]
 
@@ -23,7 +25,17 @@ def weights() -> dict[str, Path]:
 
 @pytest.fixture(scope="session")
 def engine(weights: dict[str, Path]) -> Engine:
-    return load_engine(EngineContext(weights=weights, threads=1))
+    """The default networks: that of the piano tracker is not fetched everywhere."""
+    defaults = {name: path for name, path in weights.items() if name != PIANO_WEIGHTS}
+    return load_engine(EngineContext(weights=defaults, threads=1))
+
+
+@pytest.fixture(scope="session")
+def piano_network(weights: dict[str, Path]) -> PianoNetwork:
+    """The piano network, where it is."""
+    if PIANO_WEIGHTS not in weights:
+        pytest.skip(f"no piano network: {FETCH}")
+    return load_piano(EngineContext(weights=weights, threads=1))
 
 
 @pytest.fixture

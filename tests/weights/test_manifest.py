@@ -88,6 +88,7 @@ def test_the_command_fetches_verifies_and_lists(
     assert "python -m kit.weights fetch midi" in capsys.readouterr().out
     assert main(["fetch", "midi"], services=services, store=store) == 0
     assert main(["verify", "midi"], services=services, store=store) == 0
+    assert main(["fetch", "--all", "midi"], services=services, store=store) == 0
     assert main(["fetch"], services=services, store=store) == 1
     assert "tagging tags: No source provided net.bin" in capsys.readouterr().err
     assert main(["list"], services=services, store=store) == 0

@@ -3,11 +3,12 @@
 import io
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
+from itertools import chain
 from typing import Literal
 
 import mido
 
-from contracts.midi import Note
+from contracts.midi import Note, PedalPress
 from contracts.transcribe import LyricLine
 from kit.signal.tempo_grid import TICKS_PER_BEAT, Grid
 from services.export.bundle import StemTrack
@@ -21,6 +22,7 @@ _FULL_BEND = 8192
 _BEND_STEP = 0.04
 """Semitones by which a bend changes at least before it is written again."""
 _SHORTEST = 1
+_SUSTAIN = 64
 """Ticks: a note of length 0 would start after its end."""
 _Event = tuple[int, int, mido.Message]
 """Tick, order within the tick, message."""
@@ -170,7 +172,8 @@ def _stem_track(
     head = [mido.MetaMessage("track_name", name=track.name)]
     bends = pitch_bends and not track.drums
     placed = _place(track.notes, channels if bends else channels[:1], bends=bends)
-    for channel in sorted({channel for _, channel, _ in placed}):
+    used = sorted({channel for _, channel, _ in placed})
+    for channel in used:
         if track.drums:
             continue
         # Registered parameter 0 is the bend range; 127/127 deselects it.
@@ -182,7 +185,25 @@ def _stem_track(
                 mido.Message("control_change", channel=channel, control=control, value=value)
             )
         head.append(mido.Message("program_change", channel=channel, program=track.program or 0))
-    return _track(head, _note_events(placed, grid, track.bend_interval))
+    events = chain(
+        _note_events(placed, grid, track.bend_interval), _pedal_events(track.pedals, used, grid)
+    )
+    return _track(head, events)
+
+
+def _pedal_events(
+    pedals: Sequence[PedalPress], channels: Sequence[int], grid: Grid
+) -> Iterator[_Event]:
+    for channel in channels:
+        for press in pedals:
+            down = _tick(grid, press.start)
+            up = max(_tick(grid, press.end), down + _SHORTEST)
+            # Up before the notes of a tick, down after them.
+            for tick, order, value in ((down, 4, 127), (up, 0, 0)):
+                message = mido.Message(
+                    "control_change", channel=channel, control=_SUSTAIN, value=value
+                )
+                yield tick, order, message
 
 
 def _place(
