@@ -12,14 +12,21 @@ import pytest
 from contracts.midi import MidiParams, Notes, Tracker, TrackerReason
 from contracts.music import Stem
 from kit.arrays import AudioBlock
+from kit.settings import KitSettings
 from kit.signal.tempo_grid import even
+from kit.weights.checkpoints import CheckpointError
+from kit.weights.manifest import read_manifest
+from kit.weights.store import open_store
 from kit.worker.outcomes import Rejected, Skipped
 from services.midi import song
-from services.midi.engine import Engine
+from services.midi.engine import FETCH, Engine
 from services.midi.handler import handle
+from services.midi.networks import transkun
+from services.midi.networks.transkun import convert
 from services.midi.piano.features import FrontEnd
 from services.midi.piano.heads import Heads, PianoNote, gelu
 from services.midi.piano.intervals import Interval
+from services.midi.piano.network import WEIGHTS as PIANO_WEIGHTS
 from services.midi.piano.network import PianoNetwork
 from services.midi.piano.shape import (
     BANDS,
@@ -34,6 +41,7 @@ from services.midi.piano.shape import (
     WINDOWS,
 )
 from services.midi.writers import write_midi
+from tests.midi.conftest import ROOT
 from tests.midi.music import CHORDS, SCALE, perform
 from tests.midi.test_handler import file_of, job_of, notes_of
 from tests.midi.test_piano_tracker import Script, note
@@ -190,7 +198,34 @@ def test_notes_are_those_of_the_original(
     assert result.weights == "transkun 2.0.1"
     content = json.loads(file_of(job, "notes.json").read_text(encoding="utf-8"))["notes"]
     golden: Sequence[Sequence[float]] = json.loads(GOLDEN.read_text(encoding="utf-8"))
-    assert [(n["pitch"], n["velocity"]) for n in content] == [(n[2], n[3]) for n in golden]
+    assert [n["pitch"] for n in content] == [n[2] for n in golden]
+    velocities = [n["velocity"] for n in content]
+    np.testing.assert_allclose(velocities, [n[3] for n in golden], atol=2)
     times = [[n["start"], n["end"]] for n in content]
-    np.testing.assert_allclose(times, [n[:2] for n in golden], atol=2e-3)
+    np.testing.assert_allclose(times, [n[:2] for n in golden], atol=5e-3)
     assert len(golden) >= 8
+
+
+@pytest.fixture(scope="module")
+def official(weights: dict[str, Path]) -> Path:
+    """The official checkpoint, where it is."""
+    entries = read_manifest(ROOT / "services" / "midi" / "weights.toml").weights
+    entry = next(entry for entry in entries if entry.name == PIANO_WEIGHTS)
+    if entry.name not in weights:
+        pytest.skip(f"no piano network: {FETCH}")
+    return open_store(KitSettings()).folder(entry) / entry.parts[0].file
+
+
+def test_the_same_weights_give_the_same_bytes(
+    weights: dict[str, Path], official: Path, tmp_path: Path
+) -> None:
+    convert({"2.0.pt": official}, tmp_path / "again.onnx")
+    assert (tmp_path / "again.onnx").read_bytes() == weights[PIANO_WEIGHTS].read_bytes()
+
+
+def test_another_checkpoint_is_refused(
+    official: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(transkun._SHAPES, "scorer.map.0.weight", (513, 128))
+    with pytest.raises(CheckpointError, match=r"not a checkpoint of Transkun 2\.0"):
+        convert({"2.0.pt": official}, tmp_path / "again.onnx")

@@ -296,7 +296,11 @@ def _scores(graph: Graph, tracks: str, weights: Parameters) -> None:
 
 
 def _frames(graph: Graph, tracks: str, kernel: F64, bias: F64) -> str:
-    """Add a linear layer from steps to frames, [tracks, frames, outputs]."""
+    """Add a linear layer from steps to frames, [tracks, frames, outputs].
+
+    An engine that multiplies matrices in less precision leaves this product in float32: lengths
+    multiply its errors.
+    """
     product = graph.node("Einsum", tracks, graph.constant(kernel), equation="tsi,ifo->tsfo")
     frames = graph.reshape(product, len(TRACKS), PATCHES * PATCH_FRAMES, kernel.shape[2])
     kept = graph.slice(frames, 1, 0, SEGMENT_FRAMES)
