@@ -67,10 +67,11 @@ async def test_every_resource_has_a_tag_that_changes_with_it(catalogue: Catalogu
 
 async def test_a_permanent_deletion_has_a_condition_too(catalogue: Catalogue) -> None:
     user = catalogue.user()
-    path = f"/v1/items/{await user.track()}?permanently=true"
+    item = f"/v1/items/{await user.track()}"
+    path = f"{item}?permanently=true"
     refused = await user.http.delete(path, headers={"If-Match": '"other"'})
     assert refused.status_code == 412
-    tag = (await user.http.get(path)).headers["etag"]
+    tag = (await user.http.get(item)).headers["etag"]
     assert (await user.http.delete(path, headers={"If-Match": tag})).status_code == 204
 
 

@@ -212,7 +212,7 @@ async def test_exports_read_corrections_and_are_made_anew(catalogue: Catalogue) 
     assert export.lanes.sections is None
 
 
-SECTION = {"start": 0, "end": 5, "label": "Chorus", "role": "verse", "confidence": 1}
+SECTION = {"start": 0, "end": 5, "label": "Chorus", "role": "chorus", "confidence": 1}
 NOTE = {"start": 0, "end": 1, "pitch": 60, "name": "C4", "velocity": 90, "confidence": 1}
 REFUSED = {
     "tempo": [19, 401, True, "fast", None, [120]],
