@@ -5,13 +5,24 @@ from typing import Any
 from sqlalchemy import select, update
 from sqlmodel import col
 
+from contracts.items import ItemKind
 from contracts.jobs import TaskName
 from contracts.music import Stem
 from services.library.catalogue.hiding import HIDDEN_FOR
 from services.library.catalogue.tables import DeletionRow, ItemRow
 from services.library.events.tables import EventRow
 from services.library.saved_searches.matching import SavedSearchMatcher
-from tests.library.catalogue import UNKNOWN, Catalogue, User, separated, stems
+from tests.library.catalogue import (
+    CANONICAL,
+    CANONICAL_FILE,
+    PEAKS,
+    UNKNOWN,
+    Catalogue,
+    User,
+    ingested,
+    separated,
+    stems,
+)
 from tests.library.collections.crate import events
 
 SONG = b"a song" * 1000
@@ -191,3 +202,39 @@ async def test_many_items_are_hidden_by_one_request(catalogue: Catalogue) -> Non
     assert (await user.post(f"/items/{first}/restore"))["tags"] == [
         {"name": "old", "source": "user"}
     ]
+
+
+async def test_an_item_that_is_hidden_while_it_is_taken_in_gives_its_bytes_free(
+    catalogue: Catalogue,
+) -> None:
+    user = catalogue.user()
+    first = (await user.upload(SONG, name="Night.wav"))["item"]
+    claim = await catalogue.claim(TaskName.INGEST)
+    await hide(user, first)
+    await catalogue.finish(
+        claim, ingested(ItemKind.TRACK, {}), {CANONICAL: CANONICAL_FILE, "peaks.dat": PEAKS}
+    )
+
+    again = await user.upload(SONG, name="Night again.wav")
+
+    assert (again["duplicate"], again["item"] == first) == (False, False)
+    await catalogue.ingest_next()
+    # The newer item is the one that the bytes are known by, also when the first one comes back.
+    await user.post(f"/items/{first}/restore")
+    assert (await user.upload(SONG, name="Once more.wav"))["item"] == again["item"]
+
+
+async def test_an_item_that_was_hidden_while_it_was_taken_in_is_known_by_its_bytes_again(
+    catalogue: Catalogue,
+) -> None:
+    user = catalogue.user()
+    first = (await user.upload(SONG, name="Night.wav"))["item"]
+    claim = await catalogue.claim(TaskName.INGEST)
+    await hide(user, first)
+    await catalogue.finish(
+        claim, ingested(ItemKind.TRACK, {}), {CANONICAL: CANONICAL_FILE, "peaks.dat": PEAKS}
+    )
+
+    await user.post(f"/items/{first}/restore")
+
+    assert (await user.upload(SONG, name="Once more.wav"))["item"] == first

@@ -29,7 +29,7 @@ from contracts.subjects import Subject, SubjectKind
 from contracts.tasks import TASKS
 from services.library.catalogue.artifacts import add_files, hold_item, search_text
 from services.library.catalogue.events import emit_item_changed
-from services.library.catalogue.tables import ArtifactRow, ItemRow
+from services.library.catalogue.tables import ArtifactRow, DeletionRow, ItemRow
 from services.library.catalogue.views import to_input_ref
 from services.library.completion.rendered_cuts import drop_replaced_files
 from services.library.jobs.policy import Policy
@@ -141,6 +141,8 @@ async def _reject(session: AsyncSession, item: ItemRow, job: JobRow, policy: Pol
         # Nobody has verified that the bytes have this digest, so an upload with the same digest is
         # no duplicate of them.
         item.sha256 = None
+        if (hidden := await session.get(DeletionRow, item.id)) is not None:
+            hidden.sha256 = None
     if job.state == JobState.CANCELLED:
         rejection = "Taking it in was cancelled. Ask for the ingest job again, or delete the item."
     else:
@@ -202,7 +204,10 @@ async def _drop_original(session: AsyncSession, item: ItemRow) -> None:
 
 
 async def _set_digest(session: AsyncSession, item: ItemRow, job: JobRow) -> None:
-    """Set the verified digest of an original, unless another item of the owner has it."""
+    """Set the verified digest of an original, unless another item of the owner has it.
+
+    A hidden item's is kept for its return, as its bytes may be uploaded again.
+    """
     digest = job.inputs[0]["sha256"] if job.inputs else None
     query = select(col(ItemRow.id)).where(
         col(ItemRow.owner) == item.owner, col(ItemRow.sha256) == digest
@@ -210,7 +215,9 @@ async def _set_digest(session: AsyncSession, item: ItemRow, job: JobRow) -> None
     if job.inputs and job.inputs[0]["kind"] != ArtifactKind.ORIGINAL:
         # The mix of a multitrack has no original of its own.
         return
-    if item.sha256 is None and digest and (await session.scalars(query)).first() is None:
+    if (hidden := await session.get(DeletionRow, item.id)) is not None:
+        hidden.sha256 = digest
+    elif item.sha256 is None and digest and (await session.scalars(query)).first() is None:
         item.sha256 = digest
 
 
