@@ -64,6 +64,19 @@ def form(judge: Peer, kind: str) -> Scorer:
     return score
 
 
+def right_share(
+    truth: Sequence[tuple[float, float, str]], guesses: Sequence[tuple[float, float, str | None]]
+) -> float:
+    """Return the share of the time in which the guessed name is the true one."""
+    right = sum(
+        max(0.0, min(end, stop) - max(start, begin))
+        for start, end, name in truth
+        for begin, stop, guess in guesses
+        if name == guess
+    )
+    return right / sum(end - start for start, end, _ in truth)
+
+
 def key_share(case: Case, answer: dict[str, Any]) -> float | None:
     """Score the share of the time in which exactly the right key is given."""
     keys = case.keys if isinstance(case, HarmonyCase) else []
@@ -71,26 +84,18 @@ def key_share(case: Case, answer: dict[str, Any]) -> float | None:
         keys = [(0.0, case.audio.size / case.rate, _harte(case.key))]
     if not keys:
         return None
-    right = sum(
-        max(0.0, min(end, stop) - max(start, begin))
-        for start, end, key in keys
-        for begin, stop, guess in answer["keys"]
-        if key == guess
-    )
-    return right / sum(end - start for start, end, _ in keys)
+    return right_share(keys, answer["keys"])
 
 
 def role_share(case: Case, answer: dict[str, Any]) -> float | None:
     """Score the share of the time in which the section's role is right."""
     if not isinstance(case, HarmonyCase) or not case.sections:
         return None
-    right = sum(
-        max(0.0, min(end, stop) - max(start, begin))
-        for start, end, name in case.sections
-        for (begin, stop, _), role in zip(answer["sections"], answer["roles"], strict=True)
-        if name == role
-    )
-    return right / sum(end - start for start, end, _ in case.sections)
+    guesses = [
+        (start, end, role)
+        for (start, end, _), role in zip(answer["sections"], answer["roles"], strict=True)
+    ]
+    return right_share(case.sections, guesses)
 
 
 def tempo_share(case: Case, answer: dict[str, Any]) -> float | None:

@@ -26,15 +26,11 @@ from benchmarks.environments import (
     write_figures,
 )
 from benchmarks.midi import Peer, peer
-from benchmarks.slicing_groups import best_table
-from contracts.items import ArtifactKind
-from contracts.slicing import Slice, SliceKind, Slices, SlicingParams
+from benchmarks.slicing_groups import best_table, slice_case
+from contracts.slicing import Slice, SliceKind, SlicingParams
 from kit.arrays import Mono
 from kit.signal.decibels import amplitude_to_db
-from kit.worker.engines import EngineContext
-from services.slicing.engine import load_engine
-from services.slicing.handler import handle
-from tests.support.single_job import audio_input, single_job, write_audio
+from tests.support.single_job import write_audio
 
 MERGE = (0.0, 0.03, 0.05)
 """Seconds within which annotated onsets count as one."""
@@ -45,16 +41,10 @@ _CLICK_DB = 6.0
 
 def one_shots(case: Case, folder: Path) -> list[Slice]:
     """Slice a recording and return its one-shots."""
-    path = write_audio(folder / "case.flac", case.audio[None], case.rate)
-    scratch = folder / case.name
-    scratch.mkdir()
-    job = single_job(scratch, [audio_input(path)])
     # The detector's own spacing, as librosa's: slices may be 30 ms short.
     params = SlicingParams(loops=False, min_spacing=0.03, max_one_shots=0, min_length=0.01)
-    handle(params, job, load_engine(EngineContext()))
-    document = next(output for output in job.outputs if output.kind is ArtifactKind.SLICES)
-    slices = Slices.model_validate_json(document.path.read_bytes()).slices
-    return [piece for piece in slices if piece.kind is SliceKind.ONE_SHOT]
+    pieces, _ = slice_case(case, folder / case.name, params)
+    return [piece for piece in pieces if piece.kind is SliceKind.ONE_SHOT]
 
 
 def onset_table(
@@ -114,9 +104,12 @@ def loop_figures(cases: Sequence[Case], folder: Path) -> str:
     stored_off: list[float] = []
     seams: dict[str, list[float]] = {"stored": [], "cut": []}
     for case in cases:
-        document, files = _loops(case, folder)
+        params = SlicingParams(max_one_shots=0)
+        pieces, files = slice_case(case, folder / f"{case.name}-loops", params)
         beats = np.array(case.beats)
-        for piece in document.slices:
+        for piece in pieces:
+            if piece.kind is not SliceKind.LOOP:
+                continue
             bounds = np.array([piece.start, piece.end]) / case.rate
             first, last = (int(np.argmin(np.abs(beats - bound))) for bound in bounds)
             off.append(abs(float((bounds[1] - bounds[0]) / (beats[last] - beats[first])) - 1.0))
@@ -134,19 +127,6 @@ def loop_figures(cases: Sequence[Case], folder: Path) -> str:
         f"{clicks['stored']} of {len(stored_off)} stored ones are more than {_CLICK_DB:.0f} dB "
         f"louder in the highs than the recording is at their edges (as cut: {clicks['cut']})."
     )
-
-
-def _loops(case: Case, folder: Path) -> tuple[Slices, Path]:
-    """Slice a recording; return its loops only, and where the stored ones lie."""
-    path = write_audio(folder / "case.flac", case.audio[None], case.rate)
-    scratch = folder / f"{case.name}-loops"
-    scratch.mkdir()
-    job = single_job(scratch, [audio_input(path)])
-    handle(SlicingParams(max_one_shots=0), job, load_engine(EngineContext()))
-    output = next(output for output in job.outputs if output.kind is ArtifactKind.SLICES)
-    document = Slices.model_validate_json(output.path.read_bytes())
-    loops = tuple(piece for piece in document.slices if piece.kind is SliceKind.LOOP)
-    return document.model_copy(update={"slices": loops}), output.path.parent
 
 
 def _seam_db(loop: Mono, case: Case, piece: Slice) -> float:

@@ -5,6 +5,7 @@
 
 import statistics
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -22,7 +23,19 @@ from tests.support.single_job import audio_input, single_job, write_audio
 
 _FEWEST = 3
 """Hits of a group that is counted."""
+_PARAMS = SlicingParams(loops=False, max_one_shots=0)
 _MATERIALS = ("mixes without voice", "mixes")
+
+
+def slice_case(case: Case, folder: Path, params: SlicingParams) -> tuple[tuple[Slice, ...], Path]:
+    """Slice a recording in a new folder; return the slices, and where the stored ones lie."""
+    folder.mkdir()
+    path = write_audio(folder / "case.flac", case.audio[None], case.rate)
+    job = single_job(folder, [audio_input(path)])
+    handle(params, job, load_engine(EngineContext()))
+    document = next(output for output in job.outputs if output.kind is ArtifactKind.SLICES)
+    slices = Slices.model_validate_json(document.path.read_bytes()).slices
+    return slices, document.path.parent
 
 
 def best_table(data: Path, folder: Path) -> Iterator[str]:
@@ -39,7 +52,8 @@ def best_table(data: Path, folder: Path) -> Iterator[str]:
         for name in few(SONGS):
             case, _ = song(data, name, GROUPS[material])
             drums, _ = song(data, name, ("drums",))
-            pieces = _one_shots(case, folder / f"{material} {name}")
+            clipped = replace(case, audio=np.clip(case.audio, -1, 1))
+            pieces, _ = slice_case(clipped, folder / f"{material} {name}", _PARAMS)
             ratios = np.array([_ratio_db(case.audio, drums.audio, piece) for piece in pieces])
             for group in {piece.group for piece in pieces}:
                 members = np.array([piece.group == group for piece in pieces])
@@ -53,15 +67,6 @@ def best_table(data: Path, folder: Path) -> Iterator[str]:
             f"| {material} | {len(chosen)} | **{statistics.fmean(chosen):+.1f}** ± {error:.1f} "
             f"| {statistics.fmean(highest):+.1f} |"
         )
-
-
-def _one_shots(case: Case, folder: Path) -> list[Slice]:
-    folder.mkdir()
-    path = write_audio(folder / "case.flac", np.clip(case.audio[None], -1, 1), case.rate)
-    job = single_job(folder, [audio_input(path)])
-    handle(SlicingParams(loops=False, max_one_shots=0), job, load_engine(EngineContext()))
-    document = next(output for output in job.outputs if output.kind is ArtifactKind.SLICES)
-    return list(Slices.model_validate_json(document.path.read_bytes()).slices)
 
 
 def _ratio_db(mix: Mono, drums: Mono, piece: Slice) -> float:

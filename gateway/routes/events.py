@@ -4,19 +4,16 @@ import asyncio
 from collections.abc import AsyncIterator
 from typing import Annotated
 
-from fastapi import APIRouter, Header, Query, Request, Security
-from fastapi.security import HTTPAuthorizationCredentials
+from fastapi import APIRouter, Depends, Header, Query, Request
 from starlette.responses import Response
 from starlette.types import Receive, Send
 from starlette.types import Scope as AsgiScope
 
 from contracts.identity import Principal, Scope, StreamTicket
 from contracts.ids import JobId, RunId
-from contracts.problems import ProblemCode
 from gateway.api_keys import ApiKeys
 from gateway.live import Filter, Live, Stream
-from kit.auth.dependencies import authenticated, bearer, caller, require
-from kit.http.errors import ProblemError
+from kit.auth.dependencies import authenticated, bearer, require
 from kit.http.routes import GuardedRoute, guard
 from kit.http.subjects import SubjectFilter
 
@@ -28,37 +25,31 @@ def event_routes(live: Live, keys: ApiKeys) -> APIRouter:
     router = APIRouter(route_class=GuardedRoute, prefix="/events", tags=["events"])
 
     @guard
-    async def listener(
+    async def by_ticket(
         request: Request,
         # Only for OpenAPI: a guard gets nothing but the request.
-        _ticket: Annotated[
+        _: Annotated[
             str | None,
             Query(
                 alias="ticket",
                 description="A ticket from `POST /v1/events/tickets`, for browsers.",
             ),
         ] = None,
-        _: Annotated[
-            HTTPAuthorizationCredentials | None, Security(bearer, scopes=[Scope.READ.value])
-        ] = None,
-    ) -> Principal:
+    ) -> None:
         ticket = request.query_params.get("ticket")
         # This is called twice, and a ticket opens one stream.
         is_known = getattr(request.state, "caller", None) is not None
         if ticket is not None and not is_known and await bearer(request) is None:
             request.state.caller = await authenticated(keys.by_ticket, ticket)
-        who = await caller(request)
-        if Scope.READ not in who.scopes:
-            raise ProblemError(ProblemCode.FORBIDDEN, f"This needs the scope {Scope.READ.value!r}.")
-        return who
 
     @router.get(
         "",
+        dependencies=[Depends(by_ticket)],
         response_class=EventStream,
         responses={200: {"content": {MEDIA_TYPE: {"schema": {"type": "string"}}}}},
     )
     async def listen(
-        principal: Annotated[Principal, Security(listener)],
+        principal: Annotated[Principal, require(Scope.READ)],
         subject: SubjectFilter,
         job: JobId | None = None,
         run: RunId | None = None,

@@ -36,10 +36,10 @@ class GuardedRoute(APIRoute):
 
     def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
         """Return FastAPI's handler, preceded by the guards and with limits on the body."""
+        handler = super().get_route_handler()
         guards = tuple(_guards(self.dependant))
         has_tag = bool({304, 412} & set(self.responses))
         names = query_names(self.dependant) if self.include_in_schema else None
-        handler = super().get_route_handler()
 
         async def guarded(request: Request) -> Response:
             bounded = BoundedRequest(request.scope, request.receive)

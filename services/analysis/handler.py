@@ -21,6 +21,7 @@ from contracts.items import ArtifactKind, ItemKind
 from contracts.music import Stem
 from kit.arrays import F64
 from kit.signal.beats import Length
+from kit.signal.decibels import power_to_db
 from kit.signal.tempo_curve import tempo_curve
 from kit.worker.intake import Silent, reject_unreadable
 from kit.worker.job import Job
@@ -40,6 +41,8 @@ _CLEAR = 0.1
 _FEWEST_BEATS = 4
 _LONGEST_LOOP = 30.0
 """Maximum seconds of a recording that may be a loop though its item is no sample."""
+_QUIETEST_DB = -80.0
+"""The lowest level of a band in `Chroma.bands`."""
 _GRID = 0.5
 """Seconds of a span without beats."""
 
@@ -186,7 +189,7 @@ def _sections(harmony: Chroma, edges: F64) -> tuple[Section, ...]:
     bands = between(harmony.bands, harmony.rate, edges)
     features = sections.describe(between(harmony.treble, harmony.rate, edges), bands)
     parts = sections.find_parts(features, edges)
-    levels = 10.0 * np.log10(np.mean(10.0 ** (bands / 10.0), axis=1))
+    levels = power_to_db(np.mean(10.0 ** (bands / 10.0), axis=1), floor=_QUIETEST_DB)
     return tuple(
         Section(
             start=float(edges[part.first]),

@@ -162,8 +162,7 @@ def roles(parts: Sequence[FormPart], levels: F64) -> list[SectionRole | None]:
         for group in dict.fromkeys(part.group for part in parts)
     }
     # Dictionaries keep the order in which the groups begin, and so does a stable sort.
-    framing = {part.group for part in (*parts[:1], *parts[-1:])}
-    framing = {g for g in framing if all(part in (parts[0], parts[-1]) for part in members[g])}
+    framing = {g for g, some in members.items() if {*some} <= {parts[0], parts[-1]}}
     repeated = [g for g, some in members.items() if len(some) > 1 and g not in framing]
     longest = sorted(repeated, key=lambda group: -_spans(members[group]))[:2]
     by_group: dict[int, SectionRole] = {}

@@ -10,7 +10,7 @@ from kit.notes.detection import Posteriors
 from kit.notes.partials import HOP
 from kit.worker.engines import EngineContext, missing_weights
 from services.midi.piano.network import WEIGHTS as PIANO_WEIGHTS
-from services.midi.piano.network import PianoNetwork, load_piano
+from services.midi.piano.network import PianoNetwork, TranskunNetwork
 from services.midi.pitch import PitchNetwork
 from services.midi.strokes.engine import DrumEngine
 
@@ -127,7 +127,7 @@ class NoteNetworks:
         """The piano network, loaded by the first job that needs it."""
         if not self.has_piano:
             raise missing_weights(PIANO_WEIGHTS, sorted(self._context.weights), FETCH)
-        return load_piano(self._context)
+        return TranskunNetwork(self._context)
 
     @property
     def name(self) -> str:

@@ -133,13 +133,11 @@ def _recording(
     played = writers.play(transcription.notes, pitch_bends=params.pitch_bends)
     _write(job, MidiTrack("Notes", played, program), source.stem, program)
     is_line = transcription.choice.tracker is Tracker.MONOPHONIC
-    return _result(job, MidiMode.NOTES, played).model_copy(
+    result = _notes_result(
+        job, played, facts, program, transcription.choice, tuning=transcription.tuning
+    )
+    return result.model_copy(
         update={
-            "duration": facts.duration,
-            "tuning_cents": round(float(np.clip(100 * transcription.tuning, -50, 50)), 1),
-            "program": program,
-            "tracker": transcription.choice.tracker,
-            "tracker_reason": transcription.choice.reason,
             "simultaneous_share": transcription.simultaneous,
             "engine": engine.description,
             "weights": f"{engine.weights}, {engine.pitch_weights}" if is_line else engine.weights,
@@ -176,15 +174,27 @@ def _piano(
     played = writers.spread(performance.notes, writers.CHANNELS, pitch_bends=False)
     part = MidiTrack("Notes", played, program, performance.pedals)
     _write(job, part, source.stem, program)
+    result = _notes_result(job, played, facts, program, choice, tuning=performance.tuning)
+    return result.model_copy(update={"engine": network.description, "weights": network.weights})
+
+
+def _notes_result(
+    job: Job,
+    played: Sequence[Played],
+    facts: AudioFacts,
+    program: int,
+    choice: TrackerChoice,
+    *,
+    tuning: float,
+) -> MidiResult:
+    """Return the result fields that all trackers share; `tuning` is in semitones."""
     return _result(job, MidiMode.NOTES, played).model_copy(
         update={
             "duration": facts.duration,
-            "tuning_cents": round(float(np.clip(100 * performance.tuning, -50, 50)), 1),
+            "tuning_cents": round(float(np.clip(100 * tuning, -50, 50)), 1),
             "program": program,
             "tracker": choice.tracker,
             "tracker_reason": choice.reason,
-            "engine": network.description,
-            "weights": network.weights,
         }
     )
 

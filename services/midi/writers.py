@@ -14,6 +14,7 @@ from contracts.tagging import SoundClass
 from kit.notes.assembly import NoteEvent
 from kit.notes.notation import median_level, name_of, strays, velocity_of
 from kit.notes.partials import FRAME
+from kit.notes.pedals import SUSTAIN, pedal_moves
 from kit.signal.tempo_grid import TICKS_PER_BEAT, Grid
 
 BEND_RANGE = 2
@@ -24,8 +25,6 @@ CHANNELS = tuple(channel for channel in range(16) if channel != DRUM_CHANNEL)
 """Channels for pitched instruments."""
 _FULL_BEND = 8192
 _BEND_STEP = 0.04
-_SUSTAIN = 64
-"""The controller of the sustain pedal."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -140,17 +139,10 @@ def _events(played: Sequence[Played], grid: Grid) -> Iterator[tuple[int, int, mi
 
 
 def _pedal_events(part: MidiTrack, grid: Grid) -> Iterator[tuple[int, int, mido.Message]]:
-    """Yield (tick, order within the tick, message); up before the notes of a tick, down after."""
     for channel in sorted({item.channel for item in part.played}):
-        for press in part.pedals:
-            down = round(grid.ticks(press.start))
-            up = max(round(grid.ticks(press.end)), down + 1)
-            for tick, order, value in ((down, 4, 127), (up, 0, 0)):
-                yield (
-                    tick,
-                    order,
-                    mido.Message("control_change", channel=channel, control=_SUSTAIN, value=value),
-                )
+        for tick, order, value in pedal_moves(part.pedals, grid):
+            message = mido.Message("control_change", channel=channel, control=SUSTAIN, value=value)
+            yield tick, order, message
 
 
 def write_midi(

@@ -251,13 +251,12 @@ def seamless(signal: F32, before: F32) -> F32:
     signal
         The loop, `[channels, samples]`.
     before
-        What precedes it in the recording, `[channels, fade]`, at most as long as the loop.
+        What precedes it in the recording, `[channels, fade]`: a sample at least, and at most as
+        long as the loop.
     """
     length = before.shape[1]
     result = signal.copy()
-    if length:
-        ramp = _ramp(length)
-        result[:, -length:] += ramp * (before - result[:, -length:])
+    result[:, -length:] += _ramp(length) * (before - result[:, -length:])
     return result
 
 

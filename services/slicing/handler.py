@@ -292,10 +292,11 @@ def _store(
         buffer.forget(piece.start - longest_fade)
         local = buffer.take(piece.start - head, piece.end)
         signal = local[:, head:]
-        if is_loop:
+        if head:
             signal = seamless(signal, local[:, :head])
+        elif is_loop:
             # At the beginning of the recording nothing precedes it: the fade only removes a click.
-            fade_out = fade_out if head else min(fade_out, rate // 1000)
+            fade_out = min(fade_out, rate // 1000)
         # Stored audio keeps its DC offset, so the peak includes it to avoid clipping.
         peak = amplitude_to_db(float(np.abs(signal).max()))
         gain_db = params.peak_dbfs - peak if params.normalise else 0.0

@@ -219,10 +219,15 @@ class Catalogue:
     async def ingest_next(self, *, kind: ItemKind = ItemKind.TRACK, **tags: str) -> Claim:
         """Run the next ingest job."""
         claim = await self.claim(TaskName.INGEST)
-        await self.finish(
-            claim, ingested(kind, tags), {CANONICAL: CANONICAL_FILE, "peaks.dat": PEAKS}
-        )
+        await self.finish_ingest(claim, kind=kind, **tags)
         return claim
+
+    async def finish_ingest(
+        self, claim: Claim, *, kind: ItemKind = ItemKind.TRACK, **tags: str
+    ) -> None:
+        """Finish an ingest job with the usual files."""
+        files = {CANONICAL: CANONICAL_FILE, "peaks.dat": PEAKS}
+        await self.finish(claim, ingested(kind, tags), files)
 
 
 @dataclass(frozen=True)

@@ -5,24 +5,13 @@ from typing import Any
 from sqlalchemy import select, update
 from sqlmodel import col
 
-from contracts.items import ItemKind
 from contracts.jobs import TaskName
 from contracts.music import Stem
 from services.library.catalogue.hiding import HIDDEN_FOR
 from services.library.catalogue.tables import DeletionRow, ItemRow
 from services.library.events.tables import EventRow
 from services.library.saved_searches.matching import SavedSearchMatcher
-from tests.library.catalogue import (
-    CANONICAL,
-    CANONICAL_FILE,
-    PEAKS,
-    UNKNOWN,
-    Catalogue,
-    User,
-    ingested,
-    separated,
-    stems,
-)
+from tests.library.catalogue import UNKNOWN, Catalogue, User, separated, stems
 from tests.library.collections.crate import events
 
 SONG = b"a song" * 1000
@@ -211,9 +200,7 @@ async def test_an_item_that_is_hidden_while_it_is_taken_in_gives_its_bytes_free(
     first = (await user.upload(SONG, name="Night.wav"))["item"]
     claim = await catalogue.claim(TaskName.INGEST)
     await hide(user, first)
-    await catalogue.finish(
-        claim, ingested(ItemKind.TRACK, {}), {CANONICAL: CANONICAL_FILE, "peaks.dat": PEAKS}
-    )
+    await catalogue.finish_ingest(claim)
 
     again = await user.upload(SONG, name="Night again.wav")
 
@@ -231,9 +218,7 @@ async def test_an_item_that_was_hidden_while_it_was_taken_in_is_known_by_its_byt
     first = (await user.upload(SONG, name="Night.wav"))["item"]
     claim = await catalogue.claim(TaskName.INGEST)
     await hide(user, first)
-    await catalogue.finish(
-        claim, ingested(ItemKind.TRACK, {}), {CANONICAL: CANONICAL_FILE, "peaks.dat": PEAKS}
-    )
+    await catalogue.finish_ingest(claim)
 
     await user.post(f"/items/{first}/restore")
 

@@ -11,7 +11,7 @@ from kit.weights.store import open_store
 from kit.worker.engines import EngineContext
 from services.midi.engine import FETCH, Engine, load_engine
 from services.midi.piano.network import WEIGHTS as PIANO_WEIGHTS
-from services.midi.piano.network import PianoNetwork, load_piano
+from services.midi.piano.network import PianoNetwork, TranskunNetwork
 
 ROOT = Path(__file__).parents[2]
 
@@ -35,7 +35,7 @@ def piano_network(weights: dict[str, Path]) -> PianoNetwork:
     """The piano network, where it is."""
     if PIANO_WEIGHTS not in weights:
         pytest.skip(f"no piano network: {FETCH}")
-    return load_piano(EngineContext(weights=weights, threads=1))
+    return TranskunNetwork(EngineContext(weights=weights, threads=1))
 
 
 @pytest.fixture

@@ -10,6 +10,7 @@ import mido
 
 from contracts.midi import Note, PedalPress
 from contracts.transcribe import LyricLine
+from kit.notes.pedals import SUSTAIN, pedal_moves
 from kit.signal.tempo_grid import TICKS_PER_BEAT, Grid
 from services.export.bundle import StemTrack
 
@@ -22,7 +23,6 @@ _FULL_BEND = 8192
 _BEND_STEP = 0.04
 """Semitones by which a bend changes at least before it is written again."""
 _SHORTEST = 1
-_SUSTAIN = 64
 """Ticks: a note of length 0 would start after its end."""
 _Event = tuple[int, int, mido.Message]
 """Tick, order within the tick, message."""
@@ -195,15 +195,9 @@ def _pedal_events(
     pedals: Sequence[PedalPress], channels: Sequence[int], grid: Grid
 ) -> Iterator[_Event]:
     for channel in channels:
-        for press in pedals:
-            down = _tick(grid, press.start)
-            up = max(_tick(grid, press.end), down + _SHORTEST)
-            # Up before the notes of a tick, down after them.
-            for tick, order, value in ((down, 4, 127), (up, 0, 0)):
-                message = mido.Message(
-                    "control_change", channel=channel, control=_SUSTAIN, value=value
-                )
-                yield tick, order, message
+        for tick, order, value in pedal_moves(pedals, grid):
+            message = mido.Message("control_change", channel=channel, control=SUSTAIN, value=value)
+            yield tick, order, message
 
 
 def _place(

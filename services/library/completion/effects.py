@@ -208,13 +208,13 @@ async def _set_digest(session: AsyncSession, item: ItemRow, job: JobRow) -> None
 
     A hidden item's is kept for its return, as its bytes may be uploaded again.
     """
-    digest = job.inputs[0]["sha256"] if job.inputs else None
+    if not job.inputs or job.inputs[0]["kind"] != ArtifactKind.ORIGINAL:
+        # The mix of a multitrack has no original of its own.
+        return
+    digest = job.inputs[0]["sha256"]
     query = select(col(ItemRow.id)).where(
         col(ItemRow.owner) == item.owner, col(ItemRow.sha256) == digest
     )
-    if job.inputs and job.inputs[0]["kind"] != ArtifactKind.ORIGINAL:
-        # The mix of a multitrack has no original of its own.
-        return
     if (hidden := await session.get(DeletionRow, item.id)) is not None:
         hidden.sha256 = digest
     elif item.sha256 is None and digest and (await session.scalars(query)).first() is None:

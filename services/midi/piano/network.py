@@ -40,7 +40,13 @@ class PianoNetwork(Protocol):
 
 
 class TranskunNetwork:
-    """The network of Yan and Duan (2024), with its authors' weights."""
+    """The network of Yan and Duan (2024), with its authors' weights.
+
+    Parameters
+    ----------
+    context
+        `WEIGHTS` must be among its weights.
+    """
 
     def __init__(self, context: EngineContext) -> None:
         # It imports onnx, which only this network needs here.
@@ -67,8 +73,3 @@ class TranskunNetwork:
         scores = IntervalScores(blocks, outputs["single"])
         intervals = best_intervals(scores, starts)
         return self._heads.notes(outputs["track"], intervals)
-
-
-def load_piano(context: EngineContext) -> PianoNetwork:
-    """Load the network; `WEIGHTS` must be in the context."""
-    return TranskunNetwork(context)
