@@ -58,14 +58,18 @@ function Filtered({
   chips: readonly FilterChip[];
   hasNews: boolean;
 }) {
-  const all = useQuery({ queryKey: ["crate", "all"], queryFn: ({ signal }) => countAll(signal) });
+  const isNarrowed = isFiltered(crate.filters) || crate.filters.collection !== null;
+  const all = useQuery({
+    queryKey: ["crate", "all"],
+    queryFn: ({ signal }) => countAll(signal),
+    enabled: isNarrowed,
+  });
   const { total } = crate.pages;
   const searches = useQuery(savedSearchesQuery);
   const saved = formatFilters(crate.filters).toString();
   const isSaved = (searches.data ?? []).some(
     ({ q }) => formatFilters(filtersOfQuery(q)).toString() === saved,
   );
-  const isNarrowed = isFiltered(crate.filters) || crate.filters.collection !== null;
   return (
     <>
       <span className="crate-count not-phone" role="status">
