@@ -10,7 +10,8 @@ from contracts.slicing import Slice, SliceKind, Slices
 from contracts.tagging import SampleTags, SoundClass
 from kit.arrays import F32
 from kit.notes.assembly import NoteEvent
-from services.midi.writers import DRUM_CHANNEL, Played
+from kit.notes.midi_file import DRUM_CHANNEL
+from services.midi.writers import Played
 
 DRUMS: Mapping[SoundClass, tuple[int, str]] = {
     SoundClass.KICK: (36, "Bass Drum 1"),

@@ -24,6 +24,7 @@ from contracts.music import Stem
 from contracts.slicing import Slices
 from contracts.tagging import Tags
 from kit.notes.assembly import NoteEvent
+from kit.notes.midi_file import CHANNELS
 from kit.notes.partials import FRAME
 from kit.signal.tempo_grid import DEFAULT_TEMPO, even, grid_of
 from kit.worker.intake import Silent, find_mix, open_input, reject_unreadable
@@ -171,7 +172,7 @@ def _piano(
             "`polyphonic`.",
         )
     program = _PIANO if params.program is None else params.program
-    played = writers.spread(performance.notes, writers.CHANNELS, pitch_bends=False)
+    played = writers.spread(performance.notes, CHANNELS, pitch_bends=False)
     part = MidiTrack("Notes", played, program, performance.pedals)
     _write(job, part, source.stem, program)
     result = _notes_result(job, played, facts, program, choice, tuning=performance.tuning)

@@ -9,7 +9,8 @@ from contracts.analysis import Analysis
 from contracts.midi import Notes
 from contracts.music import SCORE_ORDER, Stem
 from kit.notes.assembly import NoteEvent
-from services.midi.writers import CHANNELS, DRUM_CHANNEL, MidiTrack, Played, spread
+from kit.notes.midi_file import CHANNELS, DRUM_CHANNEL
+from services.midi.writers import MidiTrack, Played, spread
 
 _MAX_PARTS = len(CHANNELS)
 

@@ -2,7 +2,7 @@
 
 import csv
 import json
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import chain
 from pathlib import Path
@@ -12,19 +12,19 @@ import mido
 from contracts.midi import Notes, PedalPress
 from contracts.tagging import SoundClass
 from kit.notes.assembly import NoteEvent
+from kit.notes.midi_file import (
+    CHANNELS,
+    PlacedNote,
+    assign_channels,
+    conductor,
+    note_events,
+    pedal_events,
+    setup,
+    track_of,
+)
 from kit.notes.notation import median_level, name_of, strays, velocity_of
 from kit.notes.partials import FRAME
-from kit.notes.pedals import SUSTAIN, pedal_moves
 from kit.signal.tempo_grid import TICKS_PER_BEAT, Grid
-
-BEND_RANGE = 2
-"""Pitch bend range in semitones, set on every channel."""
-DRUM_CHANNEL = 9
-"""MIDI channel 10, counted from 0."""
-CHANNELS = tuple(channel for channel in range(16) if channel != DRUM_CHANNEL)
-"""Channels for pitched instruments."""
-_FULL_BEND = 8192
-_BEND_STEP = 0.04
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,63 +86,20 @@ def spread(
     channels
         At least one.
     pitch_bends
-        Whether notes may bend. A bend affects a whole channel, so simultaneous notes then get
-        separate channels while there are any; further notes do not bend. Without bends all notes
-        use the first channel.
+        Whether notes may bend; see `assign_channels`.
 
     Returns
     -------
     list
         In order of time.
     """
-    free_from = dict.fromkeys(channels, -1.0)
-    bent_until = dict.fromkeys(channels, -1.0)
-    played = []
-    for note, velocity in sorted(notes, key=lambda pair: (pair[0].start, pair[0].pitch)):
-        channel, bent = channels[0], False
-        if pitch_bends:
-            empty = [c for c in channels if free_from[c] <= note.start]
-            channel = empty[0] if empty else min(channels, key=lambda c: bent_until[c])
-            bent = bool(empty) and strays(note)
-            free_from[channel] = max(free_from[channel], note.end)
-            bent_until[channel] = note.end if bent else bent_until[channel]
-        played.append(Played(note, velocity, channel, bent))
-    return played
-
-
-def _bend_of(semitones: float) -> int:
-    full = round(semitones / BEND_RANGE * _FULL_BEND)
-    return max(-_FULL_BEND, min(_FULL_BEND - 1, full))
-
-
-def _events(played: Sequence[Played], grid: Grid) -> Iterator[tuple[int, int, mido.Message]]:
-    """Yield (tick, order within the tick, message)."""
-    for item in played:
-        note, channel = item.note, item.channel
-        start = round(grid.ticks(note.start))
-        # A note of length 0 would start after its end.
-        end = max(round(grid.ticks(note.end)), start + 1)
-        on = mido.Message("note_on", channel=channel, note=note.pitch, velocity=item.velocity)
-        off = mido.Message("note_off", channel=channel, note=note.pitch, velocity=0)
-        yield end, 0, off
-        yield start, 3, on
-        if not item.bent:
-            continue
-        yield end, 1, mido.Message("pitchwheel", channel=channel, pitch=0)
-        last = 0.0
-        for index, semitones in enumerate(note.bends.tolist()):
-            tick = max(start, round(grid.ticks(note.start + index * FRAME)))
-            if tick < end and abs(semitones - last) >= _BEND_STEP:
-                last = semitones
-                message = mido.Message("pitchwheel", channel=channel, pitch=_bend_of(semitones))
-                yield tick, 2, message
-
-
-def _pedal_events(part: MidiTrack, grid: Grid) -> Iterator[tuple[int, int, mido.Message]]:
-    for channel in sorted({item.channel for item in part.played}):
-        for tick, order, value in pedal_moves(part.pedals, grid):
-            message = mido.Message("control_change", channel=channel, control=SUSTAIN, value=value)
-            yield tick, order, message
+    ordered = sorted(notes, key=lambda pair: (pair[0].start, pair[0].pitch))
+    spans = [(note.start, note.end, strays(note)) for note, _ in ordered]
+    assigned = assign_channels(spans, channels, pitch_bends=pitch_bends)
+    return [
+        Played(note, velocity, channel, bent)
+        for (note, velocity), (channel, bent) in zip(ordered, assigned, strict=True)
+    ]
 
 
 def write_midi(
@@ -162,53 +119,23 @@ def write_midi(
         Times in seconds, and texts.
     """
     file = mido.MidiFile(type=1, ticks_per_beat=TICKS_PER_BEAT)
-    conductor: list[tuple[int, int, mido.Message]] = [
-        (change.tick, 0, mido.MetaMessage("set_tempo", tempo=change.beat))
-        for change in grid.changes
-    ]
-    conductor += [
-        (tick, 1, mido.MetaMessage("time_signature", numerator=beats, denominator=note))
-        for tick, beats, note in grid.meters
-    ]
-    for seconds, text in markers:
-        conductor.append((round(grid.ticks(seconds)), 2, mido.MetaMessage("marker", text=text)))
-    file.tracks.append(_track((), conductor))
+    file.tracks.append(track_of((), conductor(grid, markers)))
     for part in parts:
-        head = [mido.MetaMessage("track_name", name=part.name), *_setup(part)]
-        events = chain(_events(part.played, grid), _pedal_events(part, grid))
-        file.tracks.append(_track(head, events))
+        channels = sorted({item.channel for item in part.played})
+        head = [mido.MetaMessage("track_name", name=part.name), *setup(channels, part.program)]
+        placed = map(_placed, part.played)
+        events = chain(
+            note_events(placed, grid, bend_interval=FRAME),
+            pedal_events(part.pedals, channels, grid),
+        )
+        file.tracks.append(track_of(head, events))
     file.save(path)
 
 
-def _setup(part: MidiTrack) -> Iterator[mido.Message]:
-    """Yield the setup messages of each channel of a part: bend range and program."""
-    for channel in sorted({item.channel for item in part.played}):
-        if channel != DRUM_CHANNEL:
-            # Registered parameter 0 is the bend range; 127/127 deselects it.
-            for control, value in (
-                (101, 0),
-                (100, 0),
-                (6, BEND_RANGE),
-                (38, 0),
-                (101, 127),
-                (100, 127),
-            ):
-                yield mido.Message("control_change", channel=channel, control=control, value=value)
-        yield mido.Message("program_change", channel=channel, program=part.program)
-
-
-def _track(
-    head: Iterable[mido.Message], events: Iterable[tuple[int, int, mido.Message]]
-) -> mido.MidiTrack:
-    """Return a track of initial messages and events in order, with delta times."""
-    track = mido.MidiTrack(head)
-    now = 0
-    for tick, _, message in sorted(events, key=lambda event: event[:2]):
-        message.time = tick - now
-        track.append(message)
-        now = tick
-    track.append(mido.MetaMessage("end_of_track", time=0))
-    return track
+def _placed(item: Played) -> PlacedNote:
+    note = item.note
+    bends = note.bends.tolist() if item.bent else ()
+    return PlacedNote(note.start, note.end, note.pitch, item.velocity, item.channel, bends)
 
 
 def write_json(path: Path, played: Sequence[Played], head: Notes) -> None:

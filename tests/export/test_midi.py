@@ -67,7 +67,7 @@ def test_a_file_has_programs_tempo_and_metre(bundle: Bundle) -> None:
     file = mido.MidiFile(file=io.BytesIO(bundle.files["song.mid"]))
     messages = [message for track in file.tracks for message in track]
     assert [m.tempo for m in messages if m.type == "set_tempo"] == [500_000]
-    assert [m.program for m in messages if m.type == "program_change"] == [33]
+    assert [m.program for m in messages if m.type == "program_change"] == [33, 0]
     assert [(m.numerator, m.denominator) for m in messages if m.type == "time_signature"] == [
         (4, 4)
     ]

@@ -12,10 +12,10 @@ from hypothesis import strategies as st
 
 from contracts.midi import Notes
 from kit.notes.assembly import NoteEvent
+from kit.notes.midi_file import BEND_RANGE
 from kit.signal.tempo_grid import even
 from services.midi.handler import polyphony
 from services.midi.writers import (
-    BEND_RANGE,
     MidiTrack,
     Played,
     name_of,

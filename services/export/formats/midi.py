@@ -1,31 +1,29 @@
 """Standard MIDI Files of type 1: a tempo track, and a track for each stem."""
 
 import io
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from itertools import chain
 from typing import Literal
 
 import mido
 
-from contracts.midi import Note, PedalPress
+from contracts.midi import Note
 from contracts.transcribe import LyricLine
-from kit.notes.pedals import SUSTAIN, pedal_moves
+from kit.notes.midi_file import (
+    CHANNELS,
+    DRUM_CHANNEL,
+    PlacedNote,
+    assign_channels,
+    conductor,
+    note_events,
+    pedal_events,
+    setup,
+    tick_of,
+    track_of,
+)
 from kit.signal.tempo_grid import TICKS_PER_BEAT, Grid
 from services.export.bundle import StemTrack
-
-DRUM_CHANNEL = 9
-"""MIDI channel 10, counted from 0."""
-BEND_RANGE = 2
-"""Pitch bend range in semitones, set on every channel."""
-_CHANNELS = tuple(channel for channel in range(16) if channel != DRUM_CHANNEL)
-_FULL_BEND = 8192
-_BEND_STEP = 0.04
-"""Semitones by which a bend changes at least before it is written again."""
-_SHORTEST = 1
-"""Ticks: a note of length 0 would start after its end."""
-_Event = tuple[int, int, mido.Message]
-"""Tick, order within the tick, message."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,16 +128,16 @@ def midi_file(
         The tick at which the file ends, if that is after its last event.
     """
     file = mido.MidiFile(type=1, ticks_per_beat=TICKS_PER_BEAT, charset="utf-8")
-    file.tracks.append(_track((), _conductor(grid, markers), end=end))
+    file.tracks.append(track_of((), conductor(grid, markers), end=end))
     file.tracks += [_words(track, grid) for track in words]
     sounding = [track for track in tracks if track.notes]
     pitched = sum(not track.drums for track in sounding)
-    share = max(1, len(_CHANNELS) // max(1, pitched))
+    share = max(1, len(CHANNELS) // max(1, pitched))
     first = 0
     for track in sounding:
         channels: Sequence[int] = (DRUM_CHANNEL,)
         if not track.drums:
-            channels = [_CHANNELS[n % len(_CHANNELS)] for n in range(first, first + share)]
+            channels = [CHANNELS[n % len(CHANNELS)] for n in range(first, first + share)]
             first += share
         file.tracks.append(_stem_track(track, grid, channels, pitch_bends=pitch_bends))
     written = io.BytesIO()
@@ -147,111 +145,37 @@ def midi_file(
     return written.getvalue()
 
 
-def _conductor(grid: Grid, markers: Sequence[tuple[float, str]]) -> Iterator[_Event]:
-    for change in grid.changes:
-        yield change.tick, 0, mido.MetaMessage("set_tempo", tempo=change.beat)
-    for tick, beats, note in grid.meters:
-        yield tick, 1, mido.MetaMessage("time_signature", numerator=beats, denominator=note)
-    for seconds, text in markers:
-        yield _tick(grid, seconds), 2, mido.MetaMessage("marker", text=text)
-
-
 def _words(track: WordTrack, grid: Grid) -> mido.MidiTrack:
     head = [mido.MetaMessage("track_name", name=track.name)]
     head += [mido.MetaMessage("text", text=text) for text in track.head]
     events = (
-        (_tick(grid, seconds), 0, mido.MetaMessage(track.type, text=text))
+        (tick_of(grid, seconds), 0, mido.MetaMessage(track.type, text=text))
         for seconds, text in track.events
     )
-    return _track(head, events)
+    return track_of(head, events)
 
 
 def _stem_track(
     track: StemTrack, grid: Grid, channels: Sequence[int], *, pitch_bends: bool
 ) -> mido.MidiTrack:
-    head = [mido.MetaMessage("track_name", name=track.name)]
+    notes = sorted(track.notes, key=lambda note: (note.start, note.pitch))
+    spans = [(note.start, note.end, bool(note.bends)) for note in notes]
     bends = pitch_bends and not track.drums
-    placed = _place(track.notes, channels if bends else channels[:1], bends=bends)
-    used = sorted({channel for _, channel, _ in placed})
-    for channel in used:
-        if track.drums:
-            continue
-        # Registered parameter 0 is the bend range; 127/127 deselects it.
-        for control, value in (
-            *((101, 0), (100, 0), (6, BEND_RANGE), (38, 0)),
-            *((101, 127), (100, 127)),
-        ):
-            head.append(
-                mido.Message("control_change", channel=channel, control=control, value=value)
-            )
-        head.append(mido.Message("program_change", channel=channel, program=track.program or 0))
+    placed = [
+        PlacedNote(
+            note.start, note.end, note.pitch, note.velocity, channel, note.bends if bent else ()
+        )
+        for note, (channel, bent) in zip(
+            notes, assign_channels(spans, channels, pitch_bends=bends), strict=True
+        )
+    ]
+    used = sorted({note.channel for note in placed})
+    head = [mido.MetaMessage("track_name", name=track.name), *setup(used, track.program or 0)]
     events = chain(
-        _note_events(placed, grid, track.bend_interval), _pedal_events(track.pedals, used, grid)
+        note_events(placed, grid, bend_interval=track.bend_interval),
+        pedal_events(track.pedals, used, grid),
     )
-    return _track(head, events)
-
-
-def _pedal_events(
-    pedals: Sequence[PedalPress], channels: Sequence[int], grid: Grid
-) -> Iterator[_Event]:
-    for channel in channels:
-        for tick, order, value in pedal_moves(pedals, grid):
-            message = mido.Message("control_change", channel=channel, control=SUSTAIN, value=value)
-            yield tick, order, message
-
-
-def _place(
-    notes: Sequence[Note], channels: Sequence[int], *, bends: bool
-) -> list[tuple[Note, int, bool]]:
-    """Return each note with its channel, and whether it may bend there."""
-    free_from = dict.fromkeys(channels, -1.0)
-    placed = []
-    for note in sorted(notes, key=lambda note: (note.start, note.pitch)):
-        free = [channel for channel in channels if free_from[channel] <= note.start]
-        channel = free[0] if free else min(channels, key=lambda channel: free_from[channel])
-        placed.append((note, channel, bends and bool(free) and bool(note.bends)))
-        free_from[channel] = max(free_from[channel], note.end)
-    return placed
-
-
-def _note_events(
-    placed: Iterable[tuple[Note, int, bool]], grid: Grid, bend_interval: float
-) -> Iterator[_Event]:
-    for note, channel, bent in placed:
-        start = _tick(grid, note.start)
-        end = max(_tick(grid, note.end), start + _SHORTEST)
-        message = mido.Message("note_on", channel=channel, note=note.pitch, velocity=note.velocity)
-        yield start, 3, message
-        yield end, 0, mido.Message("note_off", channel=channel, note=note.pitch, velocity=0)
-        if not bent:
-            continue
-        yield end, 1, mido.Message("pitchwheel", channel=channel, pitch=0)
-        last = 0.0
-        for number, semitones in enumerate(note.bends):
-            tick = max(start, _tick(grid, note.start + number * bend_interval))
-            if tick < end and abs(semitones - last) >= _BEND_STEP:
-                last = semitones
-                pitch = max(-_FULL_BEND, round(semitones / BEND_RANGE * _FULL_BEND))
-                pitch = min(_FULL_BEND - 1, pitch)
-                yield tick, 2, mido.Message("pitchwheel", channel=channel, pitch=pitch)
-
-
-def _tick(grid: Grid, seconds: float) -> int:
-    return max(0, round(grid.ticks(seconds)))
-
-
-def _track(
-    head: Iterable[mido.Message], events: Iterable[_Event], *, end: int = 0
-) -> mido.MidiTrack:
-    """Return a track of initial messages and events in order, with delta times."""
-    track = mido.MidiTrack(head)
-    now = 0
-    for tick, _, message in sorted(events, key=lambda event: event[:2]):
-        message.time = tick - now
-        track.append(message)
-        now = tick
-    track.append(mido.MetaMessage("end_of_track", time=max(0, end - now)))
-    return track
+    return track_of(head, events)
 
 
 def quantised(track: StemTrack, grid: Grid, quantisation: Quantisation) -> StemTrack:

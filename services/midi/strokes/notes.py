@@ -13,11 +13,12 @@ from contracts.tagging import SoundClass
 from kit.arrays import F32
 from kit.audio.mono_reader import MonoReader
 from kit.notes.assembly import NoteEvent
+from kit.notes.midi_file import DRUM_CHANNEL
 from services.midi.drums import DRUMS as NOTES
 from services.midi.strokes.decoding import Stroke, presence, strokes
 from services.midi.strokes.engine import DrumEngine
 from services.midi.strokes.features import DRUMS, FRAMING, RATE
-from services.midi.writers import DRUM_CHANNEL, Played
+from services.midi.writers import Played
 
 _THRESHOLDS = Path(__file__).parents[1] / "weights" / "drums.json"
 _LONGEST = 0.2
