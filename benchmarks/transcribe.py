@@ -4,8 +4,8 @@
 
 Beside openai-whisper, with its command line's settings, on the same weights, which are converted
 back to its own format, and on the same audio: songs are separated by the light separator first,
-as the pipeline does it. The short run leaves the longest songs out, and most of the recordings in
-which nobody sings.
+as the pipeline does it, and we hear the song beside its stem. The short run leaves the longest
+songs out, and most of the recordings in which nobody sings.
 """
 
 import argparse
@@ -15,7 +15,7 @@ import platform
 import subprocess
 import sys
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -116,10 +116,12 @@ def lyrics_of(
     engine: Any,
     params: TranscribeParams,
     stem: Stem | None = Stem.VOCALS,
+    song: Path | None = None,
 ) -> dict[str, Any]:
     """Return lyrics.json; without lines when there was nothing to write."""
     folder.mkdir()
-    job = single_job(folder, [audio_input(path, stem=stem)])
+    inputs = [audio_input(path, stem=stem), *([audio_input(song)] if song else [])]
+    job = single_job(folder, inputs)
     if run(job, params, service, engine) is None:
         return {"lines": [], "removed": []}
     lyrics: dict[str, Any] = json.loads(
@@ -135,11 +137,16 @@ def words_of(words: Iterable[tuple[str, float]]) -> tuple[list[str], list[float]
 
 
 def ours(
-    path: Path, folder: Path, service: WorkerService, engine: Any, stem: Stem | None
+    path: Path,
+    folder: Path,
+    service: WorkerService,
+    engine: Any,
+    stem: Stem | None,
+    song: Path | None = None,
 ) -> Transcription:
     """Run a whole job: decode, transcribe, filter hallucinations, correct starts, write."""
     began = time.perf_counter()
-    lyrics = lyrics_of(path, folder, service, engine, TranscribeParams(), stem)
+    lyrics = lyrics_of(path, folder, service, engine, TranscribeParams(), stem, song)
     seconds = time.perf_counter() - began
     words, starts = words_of(
         (word["text"], word["start"]) for line in lyrics["lines"] for word in line["words"]
@@ -172,22 +179,22 @@ class Totals:
 
     def __init__(self) -> None:
         self.words = 0
-        self.edits = [0, 0]
-        self.late: tuple[list[float], list[float]] = ([], [])
+        self.edits = [0, 0, 0]
+        self.late: tuple[list[float], ...] = ([], [], [])
 
-    def add(self, case: Case, both: tuple[Transcription, Transcription]) -> None:
-        """Add one recording, as transcribed by both."""
+    def add(self, case: Case, all_three: Sequence[Transcription]) -> None:
+        """Add one recording: by us, by us on its stem alone, and by openai-whisper."""
         self.words += len(case.words)
-        for number, transcription in enumerate(both):
+        for number, transcription in enumerate(all_three):
             self.edits[number] += aligned(case.words, transcription.words)[0]
             self.late[number].extend(late_starts(case, transcription))
 
     def row(self, name: str) -> str:
         """Return a row of the table."""
-        wer = [edits / self.words for edits in self.edits]
+        wer = " | ".join(f"{edits / self.words:.3f}" for edits in self.edits)
         return (
-            f"| {name} | | {self.words} | {wer[0]:.3f} | {wer[1]:.3f} |"
-            f" {_errors(self.late[0])} | {_errors(self.late[1])} | |"
+            f"| {name} | | {self.words} | {wer} |"
+            f" {_errors(self.late[0])} | {_errors(self.late[2])} | |"
         )
 
 
@@ -203,39 +210,45 @@ class Bench:
         self.memory = 0.0
 
     def both(
-        self, path: Path, folder: Path, stem: Stem | None
+        self, path: Path, folder: Path, stem: Stem | None, song: Path | None = None
     ) -> tuple[Transcription, Transcription]:
-        """Transcribe the same audio with both."""
+        """Transcribe the same audio with both; we hear the song of a stem, too."""
         return (
-            ours(path, folder / "ours", self.service, self.engine, stem),
+            ours(path, folder / "ours", self.service, self.engine, stem, song),
             theirs(path, folder, self.reference),
         )
 
     def sung(self, data: Path, *, full: bool) -> Iterator[str]:
         """Measure recordings whose words are known."""
         yield (
-            "| recording | language | words | WER | WER, openai-whisper | starts: median, and"
-            " median distance, s | starts, openai-whisper | time ÷ theirs |"
+            "| recording | language | words | WER | WER, stem alone | WER, openai-whisper |"
+            " starts: median, and median distance, s | starts, openai-whisper | time ÷ theirs |"
         )
-        yield "|---|---|---|---|---|---|---|---|"
+        yield "|---|---|---|---|---|---|---|---|---|"
         totals = {"speech": Totals(), "songs": Totals()}
         for number, case in enumerate(few(cases(data))):
             if not full and case.material == "songs" and case.name not in QUICK:
                 continue
             place = self.scratch / f"case-{number}"
             place.mkdir()
-            voice = canonical(case.path, place / "mix.flac", case.until)
-            if case.material == "songs":
-                voice = stems(voice, place / "stems", self.separation, self.separator)["vocals"]
+            mix = voice = canonical(case.path, place / "mix.flac", case.until)
+            if is_song := case.material == "songs":
+                voice = stems(mix, place / "stems", self.separation, self.separator)["vocals"]
             if not self.spent:
                 # The first turn warms caches and compilers up and is not counted.
                 warm = place / "warm"
                 warm.mkdir()
                 self.memory = self.both(voice, warm, Stem.VOCALS)[1].megabytes
-            results = self.both(voice, place, Stem.VOCALS)
-            wer = [aligned(case.words, result.words)[0] / len(case.words) for result in results]
+            results = self.both(voice, place, Stem.VOCALS, mix if is_song else None)
+            alone = (
+                ours(voice, place / "alone", self.service, self.engine, Stem.VOCALS)
+                if is_song
+                else results[0]
+            )
+            three = (results[0], alone, results[1])
+            wer = [aligned(case.words, each.words)[0] / len(case.words) for each in three]
             if case.material in totals:
-                totals[case.material].add(case, results)
+                totals[case.material].add(case, three)
             late = [late_starts(case, result) for result in results]
             self.spent.append(
                 (
@@ -246,7 +259,8 @@ class Bench:
             )
             yield (
                 f"| {case.name.replace('_', ' ')} | {results[0].language} | {len(case.words)} |"
-                f" {wer[0]:.3f} | {wer[1]:.3f} | {_errors(late[0])} | {_errors(late[1])} |"
+                f" {' | '.join(f'{each:.3f}' for each in wer)} |"
+                f" {_errors(late[0])} | {_errors(late[1])} |"
                 f" {results[0].seconds / results[1].seconds:.2f} |"
             )
         for name, total in totals.items():
@@ -260,14 +274,15 @@ class Bench:
         instrumental = few(instrumentals(data, self.scratch))
         instrumental += unsung(data, self.scratch) if full else ()
         for name, seconds, place in instrumental:
-            vocals = stems(place / "band.flac", place / "stems", self.separation, self.separator)
-            for what, path, stem in (
-                ("all instruments", place / "band.flac", None),
-                ("their `vocals` stem", vocals["vocals"], Stem.VOCALS),
+            band = place / "band.flac"
+            vocals = stems(band, place / "stems", self.separation, self.separator)
+            for what, path, stem, song in (
+                ("all instruments", band, None, None),
+                ("their `vocals` stem", vocals["vocals"], Stem.VOCALS, band),
             ):
                 folder = place / what.split()[0]
                 folder.mkdir()
-                us, them = self.both(path, folder, stem)
+                us, them = self.both(path, folder, stem, song)
                 counts = (len(us.words), len(them.words))
                 sums = [a + b for a, b in zip(sums, counts, strict=True)]
                 row = " | ".join(str(count) for count in counts)

@@ -31,6 +31,9 @@ class TranscribeParams(StrictModel):
     """Beam size of the search; larger is slower and slightly better."""
     keep_doubtful: bool = False
     """Keep text that the hallucination filter would remove, marked as doubtful."""
+    hear_song: bool = True
+    """Transcribe the song too, if a vocal stem comes with it, and keep of each passage what the
+    network is surer of; takes about twice as long."""
     correct_starts: bool = True
     """Move each word's start to the onset of the voice."""
 
@@ -94,6 +97,8 @@ class TranscribeResult(Message):
     """1 if the job's parameters set the language."""
     mean_confidence: Confidence
     """Mean confidence of the words."""
+    words_from_song: Annotated[int, Field(ge=0)] = 0
+    """Words that were heard on the song and not on its vocal stem, as the network was surer."""
     removed: tuple[RemovedText, ...]
     """The first 50 texts that the filter removed or, with `keep_doubtful`, marked."""
     removed_count: Annotated[int, Field(ge=0)]

@@ -1,6 +1,6 @@
 """Transcribe canonical audio or a vocal stem, and write lyrics files."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import numpy as np
@@ -24,6 +24,7 @@ from services.transcribe.dsp import (
 )
 from services.transcribe.engine import Engine
 from services.transcribe.hallucinations import Removed, filter_hallucinations
+from services.transcribe.hearings import surer
 from services.transcribe.lines import RATE, Segment
 from services.transcribe.streaming import SpeechTranscriber
 
@@ -57,7 +58,9 @@ def handle(params: TranscribeParams, job: Job, engine: Engine) -> TranscribeResu
     facts = open_input(source, mix, min_seconds=SHORTEST, measure=levels.measure)
     loudest = levels.loudest()
     transcriber = SpeechTranscriber(network, params.language, params.beam, loudest)
-    peak, lines = _transcribe(job, transcriber, source, mix)
+    hears_song = params.hear_song and mix is not None and source.stem is Stem.VOCALS
+    share = _TRANSCRIBING / 2 if hears_song else _TRANSCRIBING
+    peak, lines = _transcribe(transcriber, source, mix, _progress(job, 0.0, share))
     if peak < SILENCE:
         raise Silent
     voice_levels = transcriber.loudness.levels()
@@ -68,10 +71,16 @@ def handle(params: TranscribeParams, job: Job, engine: Engine) -> TranscribeResu
         kept = sorted(lines, key=lambda line: line.start)
     if not kept:
         raise Skipped("no_words", _no_words_message(removed))
+    language, sure = transcriber.detected or ("en", 0.0)
+    from_song = 0
+    if hears_song and mix is not None:
+        listener = SpeechTranscriber(network, language, params.beam, loudest, rechecks=False)
+        _, heard = _transcribe(listener, mix, None, _progress(job, share, share))
+        heard, _ = filter_hallucinations(heard, listener.loudness.levels(), separated=False)
+        kept, from_song = surer(kept, heard)
     if params.correct_starts:
         kept = correct_starts(kept, voice_levels)
     kept = part_at_pauses(kept)
-    language, sure = transcriber.detected or ("en", 0.0)
     lyrics = writers.Lyrics(
         title=job.item.name,
         language=language,
@@ -92,6 +101,7 @@ def handle(params: TranscribeParams, job: Job, engine: Engine) -> TranscribeResu
         language_given=params.language is not None,
         language_confidence=sure,
         mean_confidence=float(np.clip(np.mean([word.confidence for word in words]), 0, 1)),
+        words_from_song=from_song,
         removed=tuple(
             RemovedText(
                 start=item.segment.start,
@@ -161,14 +171,17 @@ def _write(job: Job, lyrics: writers.Lyrics, stem: Stem | None) -> None:
     writers.write_text(output("lyrics.txt", "text/plain"), lyrics)
 
 
+def _progress(job: Job, begun: float, share: float) -> Callable[[float], None]:
+    return lambda part: job.progress(begun + share * part, "transcribing")
+
+
 def _transcribe(
-    job: Job, transcriber: SpeechTranscriber, voice: JobInput, mix: JobInput | None
+    transcriber: SpeechTranscriber,
+    voice: JobInput,
+    mix: JobInput | None,
+    on_progress: Callable[[float], None],
 ) -> tuple[float, list[Segment]]:
     """Transcribe the audio; return the peak of the loudest channel, and the lines."""
-
-    def on_progress(part: float) -> None:
-        job.progress(_TRANSCRIBING * part, "transcribing")
-
     reader = MonoReader(voice.path, RATE, on_progress=on_progress)
     mix_blocks = (
         MonoReader(mix.path, RATE, on_progress=lambda _: None).blocks()

@@ -9,7 +9,7 @@ from services.transcribe.settings import Settings
 
 SERVICE = WorkerService(
     word=TaskName.TRANSCRIBE,
-    version="4",
+    version="5",
     params=TranscribeParams,
     result=TranscribeResult,
     settings=Settings,

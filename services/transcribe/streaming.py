@@ -51,12 +51,15 @@ class SpeechTranscriber:
     loudest_db
         Level of the loudest 0.1 s of the whole recording by `LevelEnvelope`; of the mix, if a stem
         is transcribed and the mix is known.
+    rechecks
+        Whether to hear suspicious windows again; without it they have no words.
     """
 
     network: SpeechNetwork
     language: str | None
     beam: int
     loudest_db: float
+    rechecks: bool = True
     loudness: LevelEnvelope = field(default_factory=LevelEnvelope)
     _audio: Mono = field(default_factory=lambda: np.zeros(0, np.float32))
     _mix: Mono = field(default_factory=lambda: np.zeros(0, np.float32))
@@ -99,7 +102,11 @@ class SpeechTranscriber:
         language = self._language_of(audio)
         transcript = self.network.run(audio, language=language, beam=self.beam)
         if looks_invented(transcript.segments):
-            transcript = self._recheck(transcript, audio, language)
+            transcript = (
+                self._recheck(transcript, audio, language)
+                if self.rechecks
+                else replace(transcript, segments=[])
+            )
         until = round(transcript.until * RATE)
         # A short or silent rest has no words; and every window must make progress.
         rest = audio[until:] if until > SHORTEST_STEP else audio[:0]

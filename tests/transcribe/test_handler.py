@@ -10,15 +10,16 @@ from pydantic import ValidationError
 from contracts.items import ArtifactKind
 from contracts.music import Stem
 from contracts.transcribe import TranscribeParams, TranscribeResult
+from kit.arrays import Mono
 from kit.audio import decode
 from kit.audio.probe import probe
 from kit.worker.job import Job
 from kit.worker.outcomes import Rejected, Skipped
 from services.transcribe.engine import Engine
 from services.transcribe.handler import handle
-from services.transcribe.lines import RATE
+from services.transcribe.lines import RATE, WindowTranscript
 from tests.support.single_job import audio_input, single_job, write_audio
-from tests.transcribe.fake_speech import FakeNetwork, bursts
+from tests.transcribe.fake_speech import FakeNetwork, bursts, line
 
 SONG = Path(__file__).parents[2] / "examples" / "song"
 TRUTH = json.loads((SONG / "truth.json").read_text(encoding="utf-8"))["lyrics"]
@@ -107,6 +108,35 @@ def test_the_song_that_a_stem_is_from_says_how_quiet_the_stem_is(tmp_path: Path)
     with pytest.raises(Skipped) as ended:
         handle(TranscribeParams(), single_job(tmp_path / "both", [song, stem]), FakeNetwork())
     assert ended.value.reason == "not_heard"
+
+
+class Listener(FakeNetwork):
+    """Hears other words, and is surer of them, the louder the audio."""
+
+    def run(
+        self, audio: Mono, *, language: str, beam: int, temperature: float = 0.0
+    ) -> WindowTranscript:
+        super().run(audio, language=language, beam=beam)
+        loud = float(np.abs(audio).max()) > 0.5
+        text, confidence = ("the words", 0.9) if loud else ("a verse", 0.6)
+        return WindowTranscript([line(text, confidence=confidence)], len(audio) / RATE)
+
+
+@pytest.mark.parametrize(("hear_song", "text"), [(True, "the words"), (False, "a verse")])
+def test_a_stem_and_its_song_are_both_heard(tmp_path: Path, hear_song: bool, text: str) -> None:
+    voice = bursts((0, 3), seconds=3, level=0.1)[np.newaxis]
+    stem = audio_input(write_audio(tmp_path / "vocals.flac", voice, RATE), stem=Stem.VOCALS)
+    band = np.float32(0.4) * np.sin(np.arange(3 * RATE, dtype=np.float32) * np.float32(0.2))
+    song = audio_input(write_audio(tmp_path / "song.flac", voice + band, RATE))
+    (tmp_path / "scratch").mkdir()
+    network = Listener()
+    job = single_job(tmp_path / "scratch", [song, stem])
+    result = handle(TranscribeParams(hear_song=hear_song), job, network)
+    assert result.text == text
+    assert result.words_from_song == (2 if hear_song else 0)
+    # The song is in the language of the stem, which is detected once.
+    assert network.languages_run == 1
+    assert len(network.spoken) == (2 if hear_song else 1)
 
 
 def test_two_recordings_are_refused(tmp_path: Path) -> None:

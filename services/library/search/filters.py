@@ -40,7 +40,8 @@ class TextMatches:
     words: DocumentIds | None
     """Documents with all words that have one meaning; `None` if the query has no such word."""
     terms: Sequence[tuple[Term, DocumentIds]]
-    """The other terms, which are negated or have another meaning too, each with its documents."""
+    """The other terms, which are negated or have another meaning too, each with those documents
+    that have it beside all `words`."""
     songs: Collection[str]
     """Items with the ids or names in `sources` of the query."""
     within: Sequence[DocumentIds]

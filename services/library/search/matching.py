@@ -83,7 +83,11 @@ class Matcher:
             (without if group.negated else within).append(await self._of_group(group))
         return TextMatches(
             words=await find_all(session, owner, plain, among=among) if plain else None,
-            terms=[(term, await find_all(session, owner, (term,), among=among)) for term in others],
+            # Only documents that have all plain words can match: fewer are read.
+            terms=[
+                (term, await find_all(session, owner, (*plain, term), among=among))
+                for term in others
+            ],
             songs=songs,
             within=within,
             without=without,
