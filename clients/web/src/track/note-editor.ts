@@ -72,6 +72,11 @@ export function useNoteEditor(props: EditorProps): NoteEditor {
       setPreview((now) => (now?.notes === next.notes ? null : now)),
     );
   };
+  const select = (next: ReadonlySet<number>): void => {
+    setSelected(next);
+    // While an edit is saved, its preview is what is shown.
+    setPreview((now) => now && { ...now, selected: next });
+  };
   const bendInterval = notes.bend_interval;
 
   const at = (event: MouseEvent<HTMLElement>) => placeOf(event, shown.notes, props);
@@ -108,7 +113,7 @@ export function useNoteEditor(props: EditorProps): NoteEditor {
     return stretchNotes(base, { edge, seconds, bendInterval }, duration);
   };
 
-  useKeys(isEditing ? editorKeys({ ...props, shown, save, setSelected }) : {});
+  useKeys(isEditing ? editorKeys({ ...props, shown, save, select }) : {});
   return {
     shown,
     handlers: {
@@ -129,7 +134,7 @@ export function useNoteEditor(props: EditorProps): NoteEditor {
         const isAdding = event.shiftKey;
         const chosen =
           isAdding || shown.selected.has(hit) ? new Set([...shown.selected, hit]) : new Set([hit]);
-        setSelected(chosen);
+        select(chosen);
         const held = event.ctrlKey || event.metaKey ? "velocity" : place.edge;
         const base = { notes: shown.notes, selected: chosen };
         drag.current = { held, base, x, y, seconds: place.seconds, pitch: place.pitch };

@@ -34,11 +34,11 @@ export function editorKeys({
   notes,
   shown,
   save,
-  setSelected,
+  select,
 }: EditorProps & {
   readonly shown: Selection;
   save(next: Selection, label: string): void;
-  setSelected(selected: ReadonlySet<number>): void;
+  select(selected: ReadonlySet<number>): void;
 }): Handlers {
   const { grid, duration } = track;
   const first = shown.notes[[...shown.selected][0] ?? -1];
@@ -55,19 +55,19 @@ export function editorKeys({
       "Note stretched",
     );
   const louder = (by: number) => onSelected(() => changeVelocity(shown, by), "Velocity changed");
-  const select = (direction: -1 | 1) => (): void => {
+  const selectNext = (direction: -1 | 1) => (): void => {
     const current = [...shown.selected][0];
     const at = track.view.start;
     const firstShown = shown.notes.findIndex(({ start }) => start >= at);
     const next = current === undefined ? firstShown : current + direction;
     if (next < 0 || next >= shown.notes.length) return;
-    setSelected(new Set([next]));
+    select(new Set([next]));
     const start = shown.notes[next]?.start ?? at;
     if (start < track.view.start || start >= track.view.end) track.seek(start);
   };
   return {
-    "track-note-previous": select(-1),
-    "track-note-next": select(1),
+    "track-note-previous": selectNext(-1),
+    "track-note-next": selectNext(1),
     "track-note-up": move(0, 1),
     "track-note-down": move(0, -1),
     "track-note-earlier": move(-step, 0),
