@@ -131,15 +131,16 @@ def search_all(number: int, space: Space, *, filtered: bool, by_id: bool) -> str
     by_id
         Look up each of these ids, instead of reading all vectors of the owner.
     """
-    source, condition = table(number), _OWNED
+    condition = _OWNED
     if by_id:
-        source += f" JOIN (SELECT DISTINCT * FROM ({_IDS}) AS listed) AS allowed (id) USING (id)"
+        # An array is looked up in the order of the index, in half the time of a join.
+        condition += " AND id = ANY(CAST(string_to_array(:ids, ',') AS uuid[]))"
     elif filtered:
         condition += f" {_ALLOWED}"
     # Materialized, so that the planner does not scan the index after all.
     return (
         f"WITH candidates AS MATERIALIZED (SELECT id, vector <=> {_parameter('query', space)} "
-        f"AS distance FROM {source} WHERE {condition}) "
+        f"AS distance FROM {table(number)} WHERE {condition}) "
         "SELECT id, distance FROM candidates ORDER BY distance LIMIT :limit"
     )
 
