@@ -31,7 +31,7 @@ class TranscribeParams(StrictModel):
     """Beam size of the search; larger is slower and slightly better."""
     keep_doubtful: bool = False
     """Keep text that the hallucination filter would remove, marked as doubtful."""
-    hear_song: bool = True
+    use_song: bool = True
     """Transcribe the song too, if a vocal stem comes with it, and keep of each passage what the
     network is surer of; takes about twice as long."""
     correct_starts: bool = True
@@ -98,7 +98,7 @@ class TranscribeResult(Message):
     mean_confidence: Confidence
     """Mean confidence of the words."""
     words_from_song: Annotated[int, Field(ge=0)] = 0
-    """Words that were heard on the song and not on its vocal stem, as the network was surer."""
+    """Words of the transcript of the song, where the network was surer of it than of the stem's."""
     removed: tuple[RemovedText, ...]
     """The first 50 texts that the filter removed or, with `keep_doubtful`, marked."""
     removed_count: Annotated[int, Field(ge=0)]

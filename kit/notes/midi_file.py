@@ -14,7 +14,7 @@ CHANNELS = tuple(channel for channel in range(16) if channel != DRUM_CHANNEL)
 """Channels for pitched instruments."""
 BEND_RANGE = 2
 """Pitch bend range in semitones, set on every channel."""
-Event = tuple[int, int, mido.Message]
+TimedMessage = tuple[int, int, mido.Message]
 """Tick, order within the tick, message."""
 
 _FULL_BEND = 8192
@@ -72,7 +72,7 @@ def assign_channels(
 
 def note_events(
     notes: Iterable[PlacedNote], grid: Grid, *, bend_interval: float
-) -> Iterator[Event]:
+) -> Iterator[TimedMessage]:
     """Yield the events of notes; `bend_interval` are the seconds between two of their bends."""
     for note in notes:
         channel, start = note.channel, tick_of(grid, note.start)
@@ -95,7 +95,7 @@ def note_events(
 
 def pedal_events(
     pedals: Sequence[PedalPress], channels: Iterable[int], grid: Grid
-) -> Iterator[Event]:
+) -> Iterator[TimedMessage]:
     """Yield the moves of the sustain pedal on each channel; it stays down for a tick at least."""
     for channel in channels:
         for press in pedals:
@@ -118,7 +118,7 @@ def setup(channels: Iterable[int], program: int) -> Iterator[mido.Message]:
         yield mido.Message("program_change", channel=channel, program=program)
 
 
-def conductor(grid: Grid, markers: Sequence[tuple[float, str]]) -> Iterator[Event]:
+def conductor(grid: Grid, markers: Sequence[tuple[float, str]]) -> Iterator[TimedMessage]:
     """Yield tempo and metre of a grid, and markers at their seconds."""
     for change in grid.changes:
         yield change.tick, 0, mido.MetaMessage("set_tempo", tempo=change.beat)
@@ -129,7 +129,7 @@ def conductor(grid: Grid, markers: Sequence[tuple[float, str]]) -> Iterator[Even
 
 
 def track_of(
-    head: Iterable[mido.Message], events: Iterable[Event], *, end: int = 0
+    head: Iterable[mido.Message], events: Iterable[TimedMessage], *, end: int = 0
 ) -> mido.MidiTrack:
     """Return a track of initial messages and events in order, with delta times.
 

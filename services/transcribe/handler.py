@@ -24,8 +24,8 @@ from services.transcribe.dsp import (
 )
 from services.transcribe.engine import Engine
 from services.transcribe.hallucinations import Removed, filter_hallucinations
-from services.transcribe.hearings import surer
 from services.transcribe.lines import RATE, Segment
+from services.transcribe.passages import merge_transcripts
 from services.transcribe.streaming import SpeechTranscriber
 
 SILENCE = 10 ** (-80 / 20)
@@ -58,8 +58,8 @@ def handle(params: TranscribeParams, job: Job, engine: Engine) -> TranscribeResu
     facts = open_input(source, mix, min_seconds=SHORTEST, measure=levels.measure)
     loudest = levels.loudest()
     transcriber = SpeechTranscriber(network, params.language, params.beam, loudest)
-    hears_song = params.hear_song and mix is not None and source.stem is Stem.VOCALS
-    share = _TRANSCRIBING / 2 if hears_song else _TRANSCRIBING
+    uses_song = params.use_song and mix is not None and source.stem is Stem.VOCALS
+    share = _TRANSCRIBING / 2 if uses_song else _TRANSCRIBING
     peak, lines = _transcribe(transcriber, source, mix, _progress(job, 0.0, share))
     if peak < SILENCE:
         raise Silent
@@ -73,11 +73,15 @@ def handle(params: TranscribeParams, job: Job, engine: Engine) -> TranscribeResu
         raise Skipped("no_words", _no_words_message(removed))
     language, sure = transcriber.detected or ("en", 0.0)
     from_song = 0
-    if hears_song and mix is not None:
-        listener = SpeechTranscriber(network, language, params.beam, loudest, rechecks=False)
-        _, heard = _transcribe(listener, mix, None, _progress(job, share, share))
-        heard, _ = filter_hallucinations(heard, listener.loudness.levels(), separated=False)
-        kept, from_song = surer(kept, heard)
+    if uses_song and mix is not None:
+        song_transcriber = SpeechTranscriber(
+            network, language, params.beam, loudest, rechecks=False
+        )
+        _, song_lines = _transcribe(song_transcriber, mix, None, _progress(job, share, share))
+        song_lines, _ = filter_hallucinations(
+            song_lines, song_transcriber.loudness.levels(), separated=False
+        )
+        kept, from_song = merge_transcripts(kept, song_lines)
     if params.correct_starts:
         kept = correct_starts(kept, voice_levels)
     kept = part_at_pauses(kept)

@@ -52,7 +52,7 @@ class SpeechTranscriber:
         Level of the loudest 0.1 s of the whole recording by `LevelEnvelope`; of the mix, if a stem
         is transcribed and the mix is known.
     rechecks
-        Whether to hear suspicious windows again; without it they have no words.
+        Whether to transcribe suspicious windows again; without it they have no words.
     """
 
     network: SpeechNetwork

@@ -110,8 +110,8 @@ def test_the_song_that_a_stem_is_from_says_how_quiet_the_stem_is(tmp_path: Path)
     assert ended.value.reason == "not_heard"
 
 
-class Listener(FakeNetwork):
-    """Hears other words, and is surer of them, the louder the audio."""
+class LevelNetwork(FakeNetwork):
+    """Returns other words, and with more confidence, if the audio is loud."""
 
     def run(
         self, audio: Mono, *, language: str, beam: int, temperature: float = 0.0
@@ -122,21 +122,23 @@ class Listener(FakeNetwork):
         return WindowTranscript([line(text, confidence=confidence)], len(audio) / RATE)
 
 
-@pytest.mark.parametrize(("hear_song", "text"), [(True, "the words"), (False, "a verse")])
-def test_a_stem_and_its_song_are_both_heard(tmp_path: Path, hear_song: bool, text: str) -> None:
+@pytest.mark.parametrize(("use_song", "text"), [(True, "the words"), (False, "a verse")])
+def test_a_stem_and_its_song_are_both_transcribed(
+    tmp_path: Path, use_song: bool, text: str
+) -> None:
     voice = bursts((0, 3), seconds=3, level=0.1)[np.newaxis]
     stem = audio_input(write_audio(tmp_path / "vocals.flac", voice, RATE), stem=Stem.VOCALS)
     band = np.float32(0.4) * np.sin(np.arange(3 * RATE, dtype=np.float32) * np.float32(0.2))
     song = audio_input(write_audio(tmp_path / "song.flac", voice + band, RATE))
     (tmp_path / "scratch").mkdir()
-    network = Listener()
+    network = LevelNetwork()
     job = single_job(tmp_path / "scratch", [song, stem])
-    result = handle(TranscribeParams(hear_song=hear_song), job, network)
+    result = handle(TranscribeParams(use_song=use_song), job, network)
     assert result.text == text
-    assert result.words_from_song == (2 if hear_song else 0)
+    assert result.words_from_song == (2 if use_song else 0)
     # The song is in the language of the stem, which is detected once.
     assert network.languages_run == 1
-    assert len(network.spoken) == (2 if hear_song else 1)
+    assert len(network.spoken) == (2 if use_song else 1)
 
 
 def test_two_recordings_are_refused(tmp_path: Path) -> None:

@@ -37,6 +37,10 @@ async function start(): Promise<void> {
 }
 
 listenToKeys(window);
+// The Crate has one address, whatever brought somebody here.
+if (window.location.pathname === "/") {
+  navigate(`/crate${window.location.search}`, { replace: true });
+}
 if (routeOf(window.location.pathname).kind === "crate") {
   // If this fails, the place asks again, and says so.
   loadCrate().catch(() => undefined);

@@ -111,7 +111,7 @@ test("a map is laid out, played and chosen from", { timeout: 600_000 }, async ()
   await page.keyboard.press("Enter");
   await page.getByText(`${COUNT} sounds in Night bus.`).waitFor();
   await page.keyboard.press("Enter");
-  await page.getByText(`${COUNT} pads of 16`).waitFor();
+  await page.getByText(`${COUNT} of 16`).waitFor();
   await page.keyboard.press("Escape");
   await page.getByRole("heading", { name: `${COUNT} in view` }).waitFor();
 

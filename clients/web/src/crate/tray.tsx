@@ -5,7 +5,7 @@ import { useCallback, useEffect, useState } from "react";
 import { player } from "../audio/player";
 import { useStore } from "../data/store";
 import { takesText, useKeys, useTooltip } from "../keys/commands";
-import { baseName, plural } from "../parts/format";
+import { baseName } from "../parts/format";
 import { Icon } from "../parts/icon";
 import { auditionItem, itemSound, prepareSounds } from "./audition";
 import { exportCollection } from "../export/open";
@@ -73,7 +73,7 @@ export function Tray() {
         </button>
         <div className="grow">
           <div className="bold ellipsis">Tray</div>
-          <div className="t11 fg2 ellipsis tray-note">{plural(filled, "pad")} of 16</div>
+          <div className="t11 fg2 ellipsis tray-note">{filled} of 16</div>
         </div>
         {filled > 0 && trayId.data !== undefined && (
           <button

@@ -17,11 +17,11 @@ export function SharedFrame({ secret, isSignedIn }: { secret: string; isSignedIn
   return (
     <div className="app shared-frame">
       <header className="top">
-        <Link className="brand" href="/">
+        <Link className="brand" href="/crate">
           <Logo />
           Cratedig
         </Link>
-        <Link className="btn quiet" href="/">
+        <Link className="btn quiet" href="/crate">
           {isSignedIn ? "Open your crate" : "Sign in"}
         </Link>
       </header>

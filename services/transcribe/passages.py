@@ -1,7 +1,7 @@
-"""Choose between what was heard on a vocal stem and on its song, passage by passage.
+"""Merge the transcripts of a vocal stem and of its song, passage by passage.
 
-A separator takes parts of a voice away, and a song covers others: of two hearings of the same words
-the one is kept that the network is surer of.
+A separator takes parts of a voice away, and the instruments of a song cover others: of two
+transcripts of the same passage the one is kept that the network is surer of.
 """
 
 from bisect import bisect_left
@@ -12,14 +12,14 @@ from itertools import pairwise
 from services.transcribe.lines import Segment, Word
 
 _PAUSE = 0.1
-"""Seconds without a word in either hearing that separate two passages."""
-_MOST_WORDS = 1.5
-"""Words of a passage of the song at most, as a share of those of the stem, and one more: a loop
+"""Seconds without a word in either transcript that separate two passages."""
+_MAX_WORD_RATIO = 1.5
+"""Maximum words of a passage of the song, relative to those of the stem, beside one more: a loop
 has more of them."""
 
 
 @dataclass(frozen=True, slots=True)
-class _Heard:
+class _LineWord:
     """A word, the line that it is in, and whether it begins it."""
 
     word: Word
@@ -27,8 +27,10 @@ class _Heard:
     begins: bool
 
 
-def surer(stem: Sequence[Segment], song: Sequence[Segment]) -> tuple[list[Segment], int]:
-    """Return the lines of two hearings of one recording, each passage from the surer one.
+def merge_transcripts(
+    stem: Sequence[Segment], song: Sequence[Segment]
+) -> tuple[list[Segment], int]:
+    """Return the lines of two transcripts of one recording, each passage from the surer one.
 
     Where the stem has no words, nobody sings, so the song's are left out.
 
@@ -40,12 +42,12 @@ def surer(stem: Sequence[Segment], song: Sequence[Segment]) -> tuple[list[Segmen
     Returns
     -------
     lines
-        In order of time; a line begins where one begins in the hearing that is kept.
+        In order of time; a line begins where one begins in the transcript that is kept.
     words
         How many of their words are from the song.
     """
-    ours, theirs = _heard(stem), _heard(song)
-    kept: list[_Heard] = []
+    ours, theirs = _line_words(stem), _line_words(song)
+    kept: list[_LineWord] = []
     from_song = 0
     for start, end in _passages([each.word for each in (*ours, *theirs)]):
         of_stem, of_song = _between(ours, start, end), _between(theirs, start, end)
@@ -55,14 +57,14 @@ def surer(stem: Sequence[Segment], song: Sequence[Segment]) -> tuple[list[Segmen
     return _lines(kept), from_song
 
 
-def _heard(segments: Sequence[Segment]) -> list[_Heard]:
+def _line_words(segments: Sequence[Segment]) -> list[_LineWord]:
     """Return the words of lines in order of time."""
-    heard = (
-        _Heard(word, segment, begins=number == 0)
+    words = (
+        _LineWord(word, segment, begins=number == 0)
         for segment in segments
         for number, word in enumerate(segment.words)
     )
-    return sorted(heard, key=_start)
+    return sorted(words, key=_start)
 
 
 def _passages(words: Sequence[Word]) -> list[tuple[float, float]]:
@@ -78,28 +80,28 @@ def _passages(words: Sequence[Word]) -> list[tuple[float, float]]:
     return list(pairwise([*bounds, float("inf")]))
 
 
-def _between(heard: Sequence[_Heard], start: float, end: float) -> Sequence[_Heard]:
-    first, last = (bisect_left(heard, time, key=_start) for time in (start, end))
-    return heard[first:last]
+def _between(words: Sequence[_LineWord], start: float, end: float) -> Sequence[_LineWord]:
+    first, last = (bisect_left(words, time, key=_start) for time in (start, end))
+    return words[first:last]
 
 
-def _start(heard: _Heard) -> float:
-    return heard.word.start
+def _start(line_word: _LineWord) -> float:
+    return line_word.word.start
 
 
-def _is_better(song: Sequence[_Heard], stem: Sequence[_Heard]) -> bool:
-    if not song or not stem or len(song) > _MOST_WORDS * len(stem) + 1:
+def _is_better(song: Sequence[_LineWord], stem: Sequence[_LineWord]) -> bool:
+    if not song or not stem or len(song) > _MAX_WORD_RATIO * len(stem) + 1:
         return False
     return _confidence(song) > _confidence(stem)
 
 
-def _confidence(heard: Sequence[_Heard]) -> float:
-    return sum(each.word.confidence for each in heard) / len(heard)
+def _confidence(words: Sequence[_LineWord]) -> float:
+    return sum(each.word.confidence for each in words) / len(words)
 
 
-def _lines(heard: Sequence[_Heard]) -> list[Segment]:
+def _lines(words: Sequence[_LineWord]) -> list[Segment]:
     lines: list[Segment] = []
-    for each in heard:
+    for each in words:
         if each.begins or not lines:
             lines.append(replace(each.line, words=(each.word,)))
         else:
