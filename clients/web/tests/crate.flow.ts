@@ -38,6 +38,12 @@ async function openCrate(email: string, theme: "dark" | "light"): Promise<Watche
   }
   const all = `.crate-viewport[aria-rowcount="${NAMES.length + 1}"]`;
   await page.locator(all).waitFor({ timeout: 60_000 });
+  // Where people land, the box searches as they type.
+  await page.goto(`${server.url}/`);
+  await page.locator(all).waitFor();
+  await page.keyboard.press("/");
+  await page.keyboard.type("tape rim");
+  await page.locator(`.crate-viewport[aria-rowcount="2"]`).waitFor();
   await page.goto(`${server.url}/crate?sort=name`);
   await page.locator(all).waitFor();
   return opened;
