@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from itertools import chain
 
 import mido
 
@@ -70,7 +71,42 @@ def assign_channels(
     return assigned
 
 
-def note_events(
+def note_track(
+    name: str,
+    notes: Sequence[PlacedNote],
+    grid: Grid,
+    *,
+    program: int,
+    bend_interval: float,
+    pedals: Sequence[PedalPress] = (),
+) -> mido.MidiTrack:
+    """Return a track of notes, with the setup and the pedal of each channel that they use.
+
+    Parameters
+    ----------
+    name
+        The name of the track.
+    notes
+        In any order.
+    grid
+        Tempo map and metre.
+    program
+        General MIDI program, from 0, of each channel.
+    bend_interval
+        Seconds between two bends of a note.
+    pedals
+        When the sustain pedal is down.
+    """
+    channels = sorted({note.channel for note in notes})
+    head = [mido.MetaMessage("track_name", name=name), *_setup(channels, program)]
+    events = chain(
+        _note_events(notes, grid, bend_interval=bend_interval),
+        _pedal_events(pedals, channels, grid),
+    )
+    return track_of(head, events)
+
+
+def _note_events(
     notes: Iterable[PlacedNote], grid: Grid, *, bend_interval: float
 ) -> Iterator[TimedMessage]:
     """Yield the events of notes; `bend_interval` are the seconds between two of their bends."""
@@ -93,7 +129,7 @@ def note_events(
                 yield tick, _BENDS, bend
 
 
-def pedal_events(
+def _pedal_events(
     pedals: Sequence[PedalPress], channels: Iterable[int], grid: Grid
 ) -> Iterator[TimedMessage]:
     """Yield the moves of the sustain pedal on each channel; it stays down for a tick at least."""
@@ -108,7 +144,7 @@ def pedal_events(
                 yield tick, order, move
 
 
-def setup(channels: Iterable[int], program: int) -> Iterator[mido.Message]:
+def _setup(channels: Iterable[int], program: int) -> Iterator[mido.Message]:
     """Yield the bend range and the General MIDI program, from 0, of channels; drums do not bend."""
     # Registered parameter 0 is the bend range; 127/127 deselects it.
     bend_range = ((101, 0), (100, 0), (6, BEND_RANGE), (38, 0), (101, 127), (100, 127))

@@ -4,7 +4,6 @@ import csv
 import json
 from collections.abc import Sequence
 from dataclasses import dataclass
-from itertools import chain
 from pathlib import Path
 
 import mido
@@ -17,9 +16,7 @@ from kit.notes.midi_file import (
     PlacedNote,
     assign_channels,
     conductor,
-    note_events,
-    pedal_events,
-    setup,
+    note_track,
     track_of,
 )
 from kit.notes.notation import median_level, name_of, strays, velocity_of
@@ -121,14 +118,16 @@ def write_midi(
     file = mido.MidiFile(type=1, ticks_per_beat=TICKS_PER_BEAT)
     file.tracks.append(track_of((), conductor(grid, markers)))
     for part in parts:
-        channels = sorted({item.channel for item in part.played})
-        head = [mido.MetaMessage("track_name", name=part.name), *setup(channels, part.program)]
-        placed = map(_placed, part.played)
-        events = chain(
-            note_events(placed, grid, bend_interval=FRAME),
-            pedal_events(part.pedals, channels, grid),
+        notes = list(map(_placed, part.played))
+        track = note_track(
+            part.name,
+            notes,
+            grid,
+            program=part.program,
+            bend_interval=FRAME,
+            pedals=part.pedals,
         )
-        file.tracks.append(track_of(head, events))
+        file.tracks.append(track)
     file.save(path)
 
 

@@ -58,8 +58,8 @@ def handle(params: TranscribeParams, job: Job, engine: Engine) -> TranscribeResu
     facts = open_input(source, mix, min_seconds=SHORTEST, measure=levels.measure)
     loudest = levels.loudest()
     transcriber = SpeechTranscriber(network, params.language, params.beam, loudest)
-    uses_song = params.use_song and mix is not None and source.stem is Stem.VOCALS
-    share = _TRANSCRIBING / 2 if uses_song else _TRANSCRIBING
+    song = mix if params.use_song and source.stem is Stem.VOCALS else None
+    share = _TRANSCRIBING if song is None else _TRANSCRIBING / 2
     peak, lines = _transcribe(transcriber, source, mix, _progress(job, 0.0, share))
     if peak < SILENCE:
         raise Silent
@@ -73,11 +73,11 @@ def handle(params: TranscribeParams, job: Job, engine: Engine) -> TranscribeResu
         raise Skipped("no_words", _no_words_message(removed))
     language, sure = transcriber.detected or ("en", 0.0)
     from_song = 0
-    if uses_song and mix is not None:
+    if song is not None:
         song_transcriber = SpeechTranscriber(
             network, language, params.beam, loudest, rechecks=False
         )
-        _, song_lines = _transcribe(song_transcriber, mix, None, _progress(job, share, share))
+        _, song_lines = _transcribe(song_transcriber, song, None, _progress(job, share, share))
         song_lines, _ = filter_hallucinations(
             song_lines, song_transcriber.loudness.levels(), separated=False
         )

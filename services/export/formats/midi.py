@@ -3,7 +3,6 @@
 import io
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from itertools import chain
 from typing import Literal
 
 import mido
@@ -16,9 +15,7 @@ from kit.notes.midi_file import (
     PlacedNote,
     assign_channels,
     conductor,
-    note_events,
-    pedal_events,
-    setup,
+    note_track,
     tick_of,
     track_of,
 )
@@ -169,13 +166,14 @@ def _stem_track(
             notes, assign_channels(spans, channels, pitch_bends=bends), strict=True
         )
     ]
-    used = sorted({note.channel for note in placed})
-    head = [mido.MetaMessage("track_name", name=track.name), *setup(used, track.program or 0)]
-    events = chain(
-        note_events(placed, grid, bend_interval=track.bend_interval),
-        pedal_events(track.pedals, used, grid),
+    return note_track(
+        track.name,
+        placed,
+        grid,
+        program=track.program or 0,
+        bend_interval=track.bend_interval,
+        pedals=track.pedals,
     )
-    return track_of(head, events)
 
 
 def quantised(track: StemTrack, grid: Grid, quantisation: Quantisation) -> StemTrack:
