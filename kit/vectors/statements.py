@@ -4,6 +4,8 @@
 from kit.vectors.base import Space
 
 _BUILD = "m = 16, ef_construction = 128"
+_MAX_COVERED = 1200
+"""Components of a vector that still fits into an entry of a B-tree, of at most 2704 bytes."""
 _OWNED = "owner = CAST(:owner AS uuid)"
 _IDS = "SELECT CAST(id AS uuid) FROM unnest(string_to_array(:ids, ',')) AS named (id)"
 """The ids of a list with commas: one text is read faster than an array of UUIDs is sent."""
@@ -26,8 +28,10 @@ def table(number: int) -> str:
 
 def create(number: int, space: Space) -> tuple[str, ...]:
     """Return the statements that create a space's table."""
+    # Looking up ids then reads the index alone, not a page of the table for each of them.
+    covered = "INCLUDE (vector)" if space.dimension <= _MAX_COVERED else ""
     return (
-        f"CREATE TABLE {table(number)} ({_columns(space)}, PRIMARY KEY (owner, id))",
+        f"CREATE TABLE {table(number)} ({_columns(space)}, PRIMARY KEY (owner, id) {covered})",
         # Without it, Postgres would move long vectors out of their rows and compress them.
         f"ALTER TABLE {table(number)} ALTER COLUMN vector SET STORAGE PLAIN",
         create_index(number),

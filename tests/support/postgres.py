@@ -32,8 +32,12 @@ def postgres_server() -> Iterator[str]:
 
 
 @contextmanager
-def running_postgres() -> Iterator[str]:
-    """Start a server of its own, and give its address without a database's name."""
+def running_postgres(**options: str) -> Iterator[str]:
+    """Start a server of its own with some of its settings, and give its address.
+
+    The address has no database's name.
+    """
+    settings = {"fsync": "off", "synchronous_commit": "off"} | options
     server, secrets = Postgres(), {"password": new_id()}
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
@@ -50,7 +54,12 @@ def running_postgres() -> Iterator[str]:
                 (
                     *(sys.executable, "-m", "tests.support.process_supervisor"),
                     *(str(folder), str(int(server.stop_signal))),
-                    *(*launch.command, "-c", "fsync=off", "-c", "synchronous_commit=off"),
+                    *launch.command,
+                    *(
+                        part
+                        for name, value in settings.items()
+                        for part in ("-c", f"{name}={value}")
+                    ),
                 ),
                 stdin=subprocess.PIPE,
                 stdout=output,

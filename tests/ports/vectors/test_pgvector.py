@@ -10,7 +10,7 @@ from kit.clock import SystemClock, new_id
 from kit.database.engine import Database
 from kit.process import StartRefused
 from kit.vectors import statements
-from kit.vectors.base import Space, UnknownSpace
+from kit.vectors.base import MAX_DIMENSION, Space, UnknownSpace
 from kit.vectors.pgvector import PgVectors
 from tests.ports.vectors.world import World, brute_force, owner
 from tests.support.postgres import postgres_server, postgres_url
@@ -63,6 +63,37 @@ async def test_the_index_finds_nearly_all_also_under_a_filter(database: Database
         query = text("SELECT idx_scan FROM pg_stat_user_indexes WHERE indexrelname LIKE '%_hnsw'")
         await session.execute(text("SELECT pg_stat_force_next_flush()"))
         assert (await session.execute(query)).scalar_one() > 0
+
+
+async def test_ids_are_looked_up_in_the_index_alone(database: Database) -> None:
+    store = PgVectors(database)
+    await store.start()
+    await store.ensure(SPACE)
+    me, world = owner(), World(store, database)
+    vectors = {new_id(): vector for vector in clustered(5)}
+    await world.put(SPACE, me, vectors)
+    number = await store.number(SPACE)
+    search = statements.search_all(number, SPACE, filtered=True, by_id=True)
+    parameters = {"owner": me, "ids": ",".join(list(vectors)[:50]), "limit": 10}
+    async with database.session() as session:
+        await session.execute(text(f"VACUUM ANALYZE {statements.table(number)}"))
+        query = {"query": [1.0] * SPACE.dimension}
+        plan = (await session.execute(text(f"EXPLAIN {search}"), parameters | query)).scalars()
+        assert any("Index Only Scan" in line for line in plan)
+
+
+async def test_the_longest_vectors_are_found(database: Database) -> None:
+    store = PgVectors(database)
+    await store.start()
+    long = Space("timbre", "long", MAX_DIMENSION)
+    await store.ensure(long)
+    me, world = owner(), World(store, database)
+    chance = np.random.default_rng(6)
+    vectors = {new_id(): chance.standard_normal(MAX_DIMENSION).astype(np.float32) for _ in range(9)}
+    await world.put(long, me, vectors)
+    for id_, vector in vectors.items():
+        nearest = await world.search(me, vector, 1, space=long, allowed=list(vectors))
+        assert [neighbour.id for neighbour in nearest] == [id_]
 
 
 async def test_settings_of_a_search_end_with_it(database: Database) -> None:
