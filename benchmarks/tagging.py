@@ -39,6 +39,7 @@ from kit.weights.manifest import read_manifest
 from kit.weights.store import open_store
 from services.tagging.engine import BATCH
 from services.tagging.mel import RATE, log_mel, patches
+from services.tagging.vocabulary import VOCABULARY
 from tests.tagging.test_musicnn import GOLDEN, spectrogram
 
 THREADS = 2
@@ -110,7 +111,7 @@ def equality(original: Original, mel: F32) -> Iterator[str]:
     )
     yield "|---|" + "---|" * (len(OUTPUTS) + 1)
     engines: tuple[EngineName, ...] = ("openvino", "onnxruntime")
-    for source in TagSource:
+    for source in VOCABULARY:
         original.seconds.clear()
         expected = original.run(source, mel)
         for name in engines:
@@ -165,7 +166,7 @@ def main(arguments: Sequence[str]) -> None:
         folder = Path(scratch)
         original = Original(process, folder)
         if args.golden:
-            for source in TagSource:
+            for source in VOCABULARY:
                 np.savez(GOLDEN / f"{source}.npz", **original.run(source, spectrogram()[:2]))
             return
         paths = few(recordings())

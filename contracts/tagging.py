@@ -40,13 +40,34 @@ class SoundClass(StrEnum):
     """No class reaches the threshold; it has no score."""
 
 
+class ContentKind(StrEnum):
+    """What sounds in a passage of a recording."""
+
+    MUSIC = "music"
+    """Any sound but a voice alone."""
+    SINGING = "singing"
+    """A singing voice, alone or in music."""
+    SPEECH = "speech"
+    """A speaking voice, alone or over music."""
+
+
+class ContentSegment(Message):
+    """A passage that contains one kind of content."""
+
+    kind: ContentKind
+    start: Seconds
+    end: Seconds
+
+
 class TagSource(StrEnum):
-    """The vocabulary of a tag: the data set that its network was trained on."""
+    """The vocabulary of a tag: the data set that its network was trained on, or a detector."""
 
     MTT = "mtt"
     """MagnaTagATune: 50 tags of instruments, voices and moods."""
     MSD = "msd"
     """Million Song Dataset with listeners' tags: 50 tags of genres, decades and moods."""
+    CONTENT = "content"
+    """The detectors of music, singing and speech: a tag for each kind of content."""
 
 
 class TagTarget(StrEnum):
@@ -66,9 +87,10 @@ class TaggingParams(StrictModel):
     """Minimum confidence of a sample's class; below it the class is `unknown`."""
     song_threshold: Annotated[float, Field(ge=0, le=1, allow_inf_nan=False)] = 0.05
     """Minimum confidence of a song's tag; other tags are dropped."""
-    sources: Annotated[tuple[TagSource, ...], Field(min_length=1, max_length=2)] = (
+    sources: Annotated[tuple[TagSource, ...], Field(min_length=1, max_length=3)] = (
         TagSource.MTT,
         TagSource.MSD,
+        TagSource.CONTENT,
     )
     """The vocabularies of a song's tags."""
 
@@ -78,7 +100,8 @@ class Tag(Message):
 
     name: Annotated[str, StringConstraints(max_length=60)]
     confidence: Confidence
-    """Mean output of the network over the song. It ranks tags and songs; it is not calibrated."""
+    """Mean output of the network over the song, which ranks tags and songs and is not calibrated;
+    for content the share of the song's time."""
     source: TagSource
 
 
@@ -153,6 +176,9 @@ class Tags(Message):
     version: Literal[1] = 1
     song: tuple[Tag, ...] = ()
     """Tags of the song, by descending confidence."""
+    content: tuple[ContentSegment, ...] = ()
+    """What the song contains over time, to three seconds, by start; segments of different kinds may
+    overlap. Empty if its detection was not requested, and in files that tagging 4 wrote."""
     samples: tuple[SampleTags, ...] = ()
     """Classes of the samples in the order of the inputs, without silent ones."""
     vector: SoundVector | None = None

@@ -12,12 +12,16 @@ from kit.arrays import F32
 from kit.worker.engines import EngineContext
 from services.tagging.mel import BANDS, PATCH
 from services.tagging.similarity import Projection
+from services.tagging.vocabulary import VOCABULARY
+from services.tagging.voice_activity import VoiceActivityNetwork, VoiceState
 
 BATCH = 4
 """Patches in one run."""
 CLASSIFIER = Path(__file__).parent / "weights" / "oneshots.npz"
 PROJECTION = CLASSIFIER.with_name("similarity.npz")
 _VERSION = "0.1.0"
+_SILERO = "silero-vad"
+_SILERO_VERSION = "6.2.1.1"
 MUSIC_VERSION = f"musicnn-mtt-{_VERSION}"
 """The version of vectors of music."""
 
@@ -58,9 +62,13 @@ class Engine(Protocol):
         """Return calibrated probabilities, `[n, 14]`, of one-shots described by `features`."""
         ...
 
+    def run_voice_activity(self, windows: F32, state: VoiceState) -> F32:
+        """Return the probability of speech in consecutive windows, `[n, 576]`, of 16 kHz."""
+        ...
+
 
 class MusicnnEngine:
-    """The networks of Pons and Serra (2019), and the one-shot classifier of this project."""
+    """The networks of Pons and Serra (2019), this project's one-shot classifier, and Silero VAD."""
 
     def __init__(self, context: EngineContext) -> None:
         from kit.inference.opening import open_network
@@ -72,9 +80,10 @@ class MusicnnEngine:
                 device="cuda" if context.device == "cuda" else "cpu",
                 threads=context.threads,
             )
-            for source in TagSource
+            for source in VOCABULARY
         }
         self._classifier = Classifier.load(CLASSIFIER)
+        self._voice_activity = VoiceActivityNetwork(context.weights[_SILERO])
         digest = hashlib.sha256(CLASSIFIER.read_bytes()).hexdigest()[:8]
         # Results of engines with the same name are reused: the name includes what else makes them.
         self.projection = Projection.load(PROJECTION)
@@ -83,7 +92,7 @@ class MusicnnEngine:
         self.name = f"{network}, one-shots {digest}, similarity {similarity}"
         self.weights = (
             f"musicnn-mtt {_VERSION}, musicnn-msd {_VERSION}, one-shots {digest}, "
-            f"similarity {similarity}"
+            f"similarity {similarity}, {_SILERO} {_SILERO_VERSION}"
         )
 
     def run_tagger(self, patches: F32, source: TagSource) -> TaggerOutput:
@@ -97,6 +106,10 @@ class MusicnnEngine:
     def run_classifier(self, features: F32) -> F32:
         """Return calibrated probabilities of one-shots."""
         return self._classifier.classify(features)
+
+    def run_voice_activity(self, windows: F32, state: VoiceState) -> F32:
+        """Return the probability of speech in consecutive windows."""
+        return self._voice_activity.run(windows, state)
 
 
 def load_engine(context: EngineContext) -> Engine:

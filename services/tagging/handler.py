@@ -8,8 +8,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from contracts.items import ArtifactKind, AudioFacts, ItemKind
-from contracts.music import Stem
+from contracts.music import Seconds, Stem
 from contracts.tagging import (
+    ContentKind,
+    ContentSegment,
     SampleTags,
     SoundClass,
     SoundFacts,
@@ -26,6 +28,7 @@ from kit.audio.probe import probe
 from kit.worker.intake import Silent, reject_unreadable
 from kit.worker.job import Job, JobInput
 from kit.worker.outcomes import Rejected
+from services.tagging.content import VoiceMeter, detect_content, shares
 from services.tagging.engine import MUSIC_VERSION, Engine
 from services.tagging.fingerprints import fingerprint
 from services.tagging.measurements import measure
@@ -38,6 +41,7 @@ from services.tagging.streaming import (
     spectral_patches,
 )
 from services.tagging.vocabulary import VOCABULARY
+from services.tagging.voice_activity import VoiceActivity
 
 SHOWN = 10
 """Maximum tags of a song in the result; the artifact has all of them."""
@@ -78,13 +82,14 @@ def handle(params: TaggingParams, job: Job, engine: Engine) -> TaggingResult:
     ]
     if not sounds:
         raise Silent
-    words, vectors = _tag_all(params, job, engine, sounds, song)
+    words, content, vectors = _tag_all(params, job, engine, sounds, song)
     samples = _classified(params, engine, [item for item in sounds if item.source is not song])
     place = next((index for index, item in enumerate(sounds) if item.source is song), None)
     vector = None
     if place is not None:
         vector = encode_vector(VectorSpace.MUSIC, MUSIC_VERSION, vectors[place])
-    _write(job, Tags(song=words, samples=samples, vector=vector), sounds, vectors)
+    tags = Tags(song=words, content=content, samples=samples, vector=vector)
+    _write(job, tags, sounds, vectors)
     job.progress(1.0, "done")
     return TaggingResult(
         song=words[:SHOWN],
@@ -133,29 +138,36 @@ def _open(source: JobInput, facts: AudioFacts, *, classified: bool) -> _Sound | 
 
 def _tag_all(
     params: TaggingParams, job: Job, engine: Engine, sounds: Sequence[_Sound], song: JobInput | None
-) -> tuple[tuple[Tag, ...], NDArray[np.float64]]:
-    """Return the song's tags, highest confidence first, and the embedding of every input."""
+) -> tuple[tuple[Tag, ...], tuple[ContentSegment, ...], NDArray[np.float64]]:
+    """Return the song's tags, most confident first, its content, and every input's embedding."""
     on_progress = _progress(job, sum(sound.facts.samples for sound in sounds))
-    averager = Averager(engine, TagSource.MTT, len(sounds))
-    msd_averager = Averager(engine, TagSource.MSD, 1)
     sources = frozenset(params.sources)
-    song_index = None
+    place = next((index for index, sound in enumerate(sounds) if sound.source is song), None)
+    averager = Averager(engine, TagSource.MTT, len(sounds), kept=place)
+    msd_averager = Averager(engine, TagSource.MSD, 1)
+    activity, meter = VoiceActivity(engine.run_voice_activity), VoiceMeter()
     for index, sound in enumerate(sounds):
-        is_song = sound.source is song
-        song_index = index if is_song else song_index
-        for patch in spectral_patches(sound.source.path, sound.facts.sample_rate, on_progress):
+        is_song = index == place
+        listeners = (activity.feed, meter.feed) if is_song and TagSource.CONTENT in sources else ()
+        path, rate = sound.source.path, sound.facts.sample_rate
+        for patch in spectral_patches(path, rate, on_progress, listeners):
             averager.feed(index, patch)
             if is_song and TagSource.MSD in sources:
                 msd_averager.feed(0, patch)
     tags, vectors = averager.finish()
-    if song_index is None:
-        return (), vectors
+    if place is None:
+        return (), (), vectors
     song_tags: list[Tag] = []
+    content: tuple[ContentSegment, ...] = ()
     if TagSource.MTT in sources:
-        song_tags += _tags(tags[song_index], TagSource.MTT, params.song_threshold)
+        song_tags += _tags(tags[place], TagSource.MTT, params.song_threshold)
     if TagSource.MSD in sources:
         song_tags += _tags(msd_averager.finish()[0][0], TagSource.MSD, params.song_threshold)
-    return tuple(sorted(song_tags, key=lambda tag: -tag.confidence)), vectors
+    if TagSource.CONTENT in sources:
+        duration = sounds[place].facts.duration
+        content = detect_content(np.stack(averager.patch_tags), activity.finish(), meter, duration)
+        song_tags += _content_tags(content, duration, params.song_threshold)
+    return tuple(sorted(song_tags, key=lambda tag: -tag.confidence)), content, vectors
 
 
 def _progress(job: Job, samples: int) -> Callable[[int], None]:
@@ -175,6 +187,19 @@ def _tags(means: NDArray[np.float64], source: TagSource, threshold: float) -> li
         Tag(name=name, confidence=float(confidence), source=source)
         for name, confidence in zip(VOCABULARY[source], sure, strict=True)
         if confidence >= threshold
+    ]
+
+
+def _content_tags(
+    content: Sequence[ContentSegment], duration: Seconds, threshold: float
+) -> list[Tag]:
+    """Return tags for the content; music is one beside speech only, as nearly all is music."""
+    taken = shares(content, duration)
+    kinds = set(ContentKind) if taken[ContentKind.SPEECH] else {ContentKind.SINGING}
+    return [
+        Tag(name=kind.value, confidence=taken[kind], source=TagSource.CONTENT)
+        for kind in ContentKind
+        if kind in kinds and taken[kind] > 0.0 and taken[kind] >= threshold
     ]
 
 

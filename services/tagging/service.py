@@ -9,7 +9,7 @@ from services.tagging.settings import Settings
 
 SERVICE = WorkerService(
     word=TaskName.TAGGING,
-    version="4",
+    version="5",
     params=TaggingParams,
     result=TaggingResult,
     settings=Settings,

@@ -1,6 +1,6 @@
 """Prepare recordings for the networks and the classifier, in constant memory."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -55,7 +55,10 @@ def mono(audio: F32, sample_rate: int) -> F32:
 
 
 def spectral_patches(
-    path: Path, sample_rate: int, on_progress: Callable[[int], None]
+    path: Path,
+    sample_rate: int,
+    on_progress: Callable[[int], None],
+    listeners: Sequence[Callable[[F32], None]] = (),
 ) -> Iterator[F32]:
     """Compute log-mel patches of three seconds, `[187, 96]`, of a recording.
 
@@ -67,6 +70,8 @@ def spectral_patches(
         Of the file, in Hz.
     on_progress
         Called with the number of samples of the file that were read, block by block.
+    listeners
+        Called with the mono audio at 16 kHz that patches are computed from, `[n]`, block by block.
     """
 
     def blocks() -> Iterator[F32]:
@@ -74,10 +79,14 @@ def spectral_patches(
             yield block
             on_progress(block.shape[1])
 
+    def audio() -> Iterator[F32]:
+        for block in resample_stream(downmix(blocks(), sample_rate), sample_rate, RATE):
+            for listen in listeners:
+                listen(block[0])
+            yield block
+
     empty = True
-    for patch in patches(
-        log_mel(resample_stream(downmix(blocks(), sample_rate), sample_rate, RATE))
-    ):
+    for patch in patches(log_mel(audio())):
         yield patch
         empty = False
     if empty:
@@ -96,15 +105,22 @@ class Averager:
         Selects the network.
     count
         Number of recordings.
+    kept
+        The recording whose tags are also kept by patch.
     """
 
-    def __init__(self, engine: Engine, source: TagSource, count: int) -> None:
+    def __init__(
+        self, engine: Engine, source: TagSource, count: int, *, kept: int | None = None
+    ) -> None:
         self._engine = engine
         self._source = source
         self._waiting: list[tuple[int, F32]] = []
         self._tags: NDArray[np.float64] | None = None
         self._embeddings: NDArray[np.float64] | None = None
         self._patch_counts = np.zeros(count, np.int64)
+        self._kept = kept
+        self.patch_tags: list[F32] = []
+        """Tags of each patch of the recording that is kept, `[50]`, once `finish` has returned."""
 
     def feed(self, recording: int, patch: F32) -> None:
         """Add a patch of a recording, by its number."""
@@ -141,4 +157,6 @@ class Averager:
             self._tags[recording] += tags
             self._embeddings[recording] += embedding
             self._patch_counts[recording] += 1
+            if recording == self._kept:
+                self.patch_tags.append(tags)
         self._waiting.clear()

@@ -14,6 +14,7 @@ from kit.worker.job import Job, JobInput
 from services.tagging.engine import BATCH, PROJECTION, TaggerOutput
 from services.tagging.oneshots import CLASSES
 from services.tagging.similarity import Projection
+from services.tagging.voice_activity import VoiceState
 from tests.support.single_job import SUBJECT, audio_input, single_job, write_audio
 
 RATE = 44_100
@@ -25,6 +26,7 @@ class KnownEngine:
 
     answers: Sequence[dict[str, float]] = ()
     patches_tagged: dict[TagSource, int] = field(default_factory=dict)
+    speech: float = 0.0
     name: str = "known"
     weights: str = "none"
     projection: Projection = field(default_factory=lambda: Projection.load(PROJECTION))
@@ -41,6 +43,10 @@ class KnownEngine:
         assert len(features) == len(self.answers)
         rows = [[answer.get(name, 0.0) for name in CLASSES] for answer in self.answers]
         return np.array(rows, np.float32)
+
+    def run_voice_activity(self, windows: F32, state: VoiceState) -> F32:
+        """Return the same probability for every window."""
+        return np.full(len(windows), self.speech, np.float32)
 
 
 def slice_input(path: Path, kind: ArtifactKind, *, stem: Stem | None = Stem.DRUMS) -> JobInput:

@@ -11,6 +11,7 @@ from contracts.items import ArtifactKind, ItemKind
 from contracts.music import Stem
 from contracts.tagging import (
     EMBEDDING_SIZE,
+    ContentKind,
     SoundClass,
     TaggingParams,
     TaggingResult,
@@ -23,6 +24,7 @@ from kit.worker.outcomes import Rejected, Skipped
 from services.tagging.engine import Engine
 from services.tagging.handler import handle
 from services.tagging.oneshots import CLASSES
+from services.tagging.vocabulary import VOCABULARY
 from tests.support import signals
 from tests.support.single_job import RecordingReporter, audio_input, single_job, write_audio
 from tests.tagging.jobs import (
@@ -58,7 +60,10 @@ def test_a_song_gets_tags_that_fit(tmp_path: Path, engine: Engine) -> None:
     assert sure["piano", TagSource.MTT] > 0.3
     assert max(sure, key=lambda tag: sure[tag]) == ("piano", TagSource.MTT)
     assert sure.get(("drums", TagSource.MTT), 0.0) < 0.1
-    assert {tag.source for tag in tags.song} == set(TagSource)
+    assert {tag.source for tag in tags.song} == set(VOCABULARY)
+    assert [(part.kind, part.start, part.end) for part in tags.content] == [
+        (ContentKind.MUSIC, 0.0, pytest.approx(12.0))
+    ]
     assert tags.vector is not None
     assert tags.vector.space is VectorSpace.MUSIC
     confidences = [tag.confidence for tag in tags.song]
@@ -87,7 +92,7 @@ def test_a_song_is_the_mean_of_its_patches(tmp_path: Path) -> None:
     assert result == pytest.approx(expected / 2, rel=0.02)
 
 
-@pytest.mark.parametrize("source", list(TagSource))
+@pytest.mark.parametrize("source", list(VOCABULARY))
 def test_only_the_requested_tags(tmp_path: Path, source: TagSource) -> None:
     job = job_of(tmp_path, signals.noise(4.0))
     engine = KnownEngine()
@@ -208,7 +213,8 @@ def test_odd_audio_is_tagged_with_finite_numbers(
     job = job_of(tmp_path, ODD[name], kind=kind)
     result = handle(TaggingParams(song_threshold=0), job, engine)
     tags = tags_of(job)
-    assert len(tags.song) == (100 if kind is ItemKind.TRACK else 0)
+    by_networks = [tag for tag in tags.song if tag.source in VOCABULARY]
+    assert len(by_networks) == (100 if kind is ItemKind.TRACK else 0)
     assert len(tags.samples) == (1 if kind is ItemKind.SAMPLE else 0)
     for sample in tags.samples:
         assert all(math.isfinite(score) for score in sample.scores.values())

@@ -21,33 +21,39 @@ def fetch(folder: Path, names: Collection[str] | None = None) -> None:
         Where each is unpacked, in a folder of its name.
     names
         Only these packages.
+    """
+    for name in (package["name"] for package in configuration()["package"]):
+        if names is None or name in names:
+            fetch_package(folder, name)
+
+
+def fetch_package(folder: Path, name: str) -> Path:
+    """Fetch a package and unpack it into a folder of its name, which is returned.
 
     Raises
     ------
     SystemExit
-        Debian's tools are not there, or a package cannot be had; it says which.
+        Debian's tools are not there, or the package cannot be had; it says which.
     """
-    for name in (package["name"] for package in configuration()["package"]):
-        if names is not None and name not in names:
-            continue
-        target = folder / name
-        if (target / ".complete").is_file():
-            continue
-        target.mkdir(parents=True, exist_ok=True)
-        try:
-            subprocess.run(["apt-get", "download", name], cwd=target, check=True)
-            archive = next(target.glob("*.deb"))
-            subprocess.run(["dpkg-deb", "--extract", archive, target], check=True)
-        except FileNotFoundError as missing:
-            raise SystemExit(
-                f"{missing.filename} is not here: training data comes as Debian packages, so run "
-                f"this on Debian or Ubuntu, or unpack {name} into {target} yourself and put an "
-                f"empty file .complete next to it."
-            ) from missing
-        except subprocess.CalledProcessError as failed:
-            raise SystemExit(
-                f"`{' '.join(map(str, failed.cmd))}` failed: {name} is a package of Debian's main "
-                f"section; run `apt-get update` and see that it is among the sources."
-            ) from failed
-        archive.unlink()
-        (target / ".complete").touch()
+    target = folder / name
+    if (target / ".complete").is_file():
+        return target
+    target.mkdir(parents=True, exist_ok=True)
+    try:
+        subprocess.run(["apt-get", "download", name], cwd=target, check=True)
+        archive = next(target.glob("*.deb"))
+        subprocess.run(["dpkg-deb", "--extract", archive, target], check=True)
+    except FileNotFoundError as missing:
+        raise SystemExit(
+            f"{missing.filename} is not here: training data comes as Debian packages, so run "
+            f"this on Debian or Ubuntu, or unpack {name} into {target} yourself and put an "
+            f"empty file .complete next to it."
+        ) from missing
+    except subprocess.CalledProcessError as failed:
+        raise SystemExit(
+            f"`{' '.join(map(str, failed.cmd))}` failed: {name} is a package of Debian's main "
+            f"section; run `apt-get update` and see that it is among the sources."
+        ) from failed
+    archive.unlink()
+    (target / ".complete").touch()
+    return target
