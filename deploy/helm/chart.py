@@ -19,6 +19,7 @@ POSTGRES = 'eq .Values.postgres.mode "operator"'
 POSTGRES_OUTSIDE = 'eq .Values.postgres.mode "external"'
 STORE = 'eq .Values.objects.mode "in-cluster"'
 STORE_OUTSIDE = 'eq .Values.objects.mode "external"'
+AUTHORITIES = ".Values.authorities.configMap"
 KEEP = {"helm.sh/resource-policy": "keep"}
 """`helm uninstall` leaves what holds data."""
 HOLD_DATA = frozenset(
@@ -115,6 +116,7 @@ def _deployment(template: Template, deployment: Document, word: str) -> None:
     options = f".Values.services.{word}"
     for operations in sources.patches("kafka", "Deployment", word):
         sources.apply(deployment, operations, template=template, condition=KAFKA)
+    _authorities(template, deployment)
     pod = deployment["spec"]["template"]["spec"]
     (container,) = pod["containers"]
     (zones, _) = pod["topologySpreadConstraints"]
@@ -150,6 +152,14 @@ def _deployment(template: Template, deployment: Document, word: str) -> None:
     metadata["annotations"] = {
         "checksum/config": template.expression(f"{content} | sha256sum"),
     }
+
+
+def _authorities(template: Template, workload: Document) -> None:
+    """Let the user name the ConfigMap with the certificate authorities that pods trust."""
+    for operations in sources.patches("authorities", workload["kind"], ""):
+        trusted = operations[0]["value"]["configMap"]
+        substitute(trusted, "authorities", template.expression(AUTHORITIES))
+        sources.apply(workload, operations, template=template, condition=AUTHORITIES)
 
 
 def _scheduling(template: Template, deployment: Document, word: str) -> None:
@@ -197,11 +207,12 @@ def _image(template: Template, container: Document, word: str) -> None:
 
 
 def _fetching(template: Template, job: Document, word: str) -> None:
-    """A job cannot change, so another image or another volume makes another job."""
+    """A job cannot change, so another image or other authorities make another job."""
     pod = job["spec"]["template"]["spec"]
     job["metadata"]["name"] = template.expression(
         f'include "cratedig.weightsJob" (list . "{word}")'
     )
+    _authorities(template, job)
     for container in pod["containers"]:
         _image(template, container, word)
     pod[template.block(".Values.images.pullSecrets", "imagePullSecrets")] = None

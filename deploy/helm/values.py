@@ -66,6 +66,17 @@ def values() -> Section:
                 "Settings of all services by their names in docs/settings.md. Secret ones and"
                 " addresses with passwords belong into the secrets of the services.",
             ),
+            "authorities": Section(
+                {
+                    "configMap": text(
+                        "",
+                        "ConfigMap with `ca.crt`: every authority that pods trust, in PEM, the"
+                        " public ones that they need included. Empty for the images' own.",
+                        pattern=r"^([a-z0-9]([a-z0-9.-]{0,251}[a-z0-9])?)?$",
+                    ),
+                },
+                "Certificate authorities of your own.",
+            ),
             "edge": _edge(),
             "identityProviders": Section(
                 {

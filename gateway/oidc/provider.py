@@ -115,6 +115,19 @@ class Person:
     id_token: str
 
 
+def provider_client() -> httpx.AsyncClient:
+    """Return a client for providers; it trusts the authorities in the file `SSL_CERT_FILE`, if set.
+
+    It reads nothing else from the environment.
+    """
+    return httpx.AsyncClient(
+        timeout=TIMEOUT,
+        trust_env=False,
+        follow_redirects=False,
+        verify=httpx.create_ssl_context(),
+    )
+
+
 class IdentityProvider:
     """One provider.
 

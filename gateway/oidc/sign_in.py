@@ -11,7 +11,6 @@ import secrets
 from dataclasses import dataclass
 from datetime import timedelta
 
-import httpx
 from sqlalchemy.exc import SQLAlchemyError
 
 from contracts.admin import AuditAction
@@ -31,13 +30,13 @@ from gateway.authenticator import digest
 from gateway.limits import Limits
 from gateway.oidc.identities import REASONS, Identities, Refused, SignInRefusal
 from gateway.oidc.provider import (
-    TIMEOUT,
     DeviceWait,
     IdentityProvider,
     Person,
     ProviderRefused,
     ProviderUnavailable,
     Unsupported,
+    provider_client,
 )
 from gateway.settings import GatewaySettings
 from gateway.tables import AuthorizationRow
@@ -96,10 +95,7 @@ class ProviderSignIn:
         self._passwords = settings.passwords
         self.public_url = settings.public_url.rstrip("/")
         # A client reads the machine's certificates, which takes a while: only where it is needed.
-        self._clients = [
-            httpx.AsyncClient(timeout=TIMEOUT, trust_env=False, follow_redirects=False)
-            for _ in settings.identity_providers[:1]
-        ]
+        self._clients = [provider_client() for _ in settings.identity_providers[:1]]
         self._providers = {
             each.id: IdentityProvider(each, self._clients[0], clock=clock)
             for each in settings.identity_providers

@@ -95,6 +95,47 @@ class InternetNetwork(httpcore.AsyncNetworkBackend):
         return allowed
 
 
+class InternetPool:
+    """Connections to the internet, opened at their first use.
+
+    Certificates are checked by the authorities in the file that `SSL_CERT_FILE` names, else by the
+    public ones.
+
+    Parameters
+    ----------
+    any_address
+        Connect to addresses of private networks too.
+    max_connections
+        Most connections at a time.
+    keepalive
+        How long an idle connection is kept; 0 closes it after its response.
+    """
+
+    def __init__(self, *, any_address: bool, max_connections: int, keepalive: Seconds) -> None:
+        self._network = InternetNetwork(any_address=any_address)
+        self._max_connections = max_connections
+        self._keepalive = keepalive
+        self._opened: httpcore.AsyncConnectionPool | None = None
+
+    def open(self) -> httpcore.AsyncConnectionPool:
+        """Return the pool."""
+        if self._opened is None:
+            self._opened = httpcore.AsyncConnectionPool(
+                # Read once: it takes some 20 ms to read the certificates of all authorities.
+                ssl_context=httpx.create_ssl_context(),
+                max_connections=self._max_connections,
+                max_keepalive_connections=None if self._keepalive else 0,
+                keepalive_expiry=self._keepalive,
+                network_backend=self._network,
+            )
+        return self._opened
+
+    async def close(self) -> None:
+        """Close all connections."""
+        if self._opened is not None:
+            await self._opened.aclose()
+
+
 def web_address(url: str, *, any_address: bool = False) -> httpx.URL:
     """Return a web address that may be connected to.
 

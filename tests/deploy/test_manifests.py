@@ -323,16 +323,22 @@ def test_a_pod_verifies_the_weights_that_its_job_fetches(rendered: Rendered, fol
         assert mounted["weights"].get("readOnly", False) == (container is not fetching)
 
 
-def test_an_overlay_may_let_the_gateway_reach_identity_providers(tmp_path: Path) -> None:
+def rendered_with(tmp_path: Path, component: str) -> Rendered:
+    """Render the overlay `dev` with one more component."""
+
     def path(folder: str) -> str:
         return os.path.relpath(ROOT / "deploy" / "k8s" / folder, tmp_path.resolve())
 
     content = {
         "resources": [path("overlays/dev")],
-        "components": [path("components/identity-providers")],
+        "components": [path(f"components/{component}")],
     }
     (tmp_path / "kustomization.yaml").write_text(yaml.safe_dump(content))
-    rendered = Rendered(render(tmp_path))
+    return Rendered(render(tmp_path))
+
+
+def test_an_overlay_may_let_the_gateway_reach_identity_providers(tmp_path: Path) -> None:
+    rendered = rendered_with(tmp_path, "identity-providers")
     reaching = {
         name
         for name, pod in rendered.pods()
@@ -340,3 +346,19 @@ def test_an_overlay_may_let_the_gateway_reach_identity_providers(tmp_path: Path)
         and not name.startswith("weights-")
     }
     assert reaching == {"gateway", "library"}
+
+
+def test_an_overlay_may_trust_authorities_of_its_own(tmp_path: Path) -> None:
+    rendered = rendered_with(tmp_path, "authorities")
+    trusting = set()
+    for name, pod in rendered.pods():
+        container = pod["spec"]["containers"][0]
+        volumes = {volume["name"]: volume for volume in pod["spec"].get("volumes", ())}
+        if "authorities" in volumes:
+            mounts = {entry["name"]: entry["mountPath"] for entry in container["volumeMounts"]}
+            file = f"{mounts['authorities']}/ca.crt"
+            assert values(container)["SSL_CERT_FILE"] == file
+            assert values(container)["PGSSLROOTCERT"] == file
+            trusting.add(name)
+    fetching = {f"weights-{folder.name}" for folder in WITH_WEIGHTS}
+    assert trusting == {folder.name for folder in SERVICES} | fetching

@@ -110,6 +110,7 @@ def test_values_reach_the_objects_that_they_mean(tmp_path: Path) -> None:
         "edge": {"host": "crate.example.org", "certManager": {"enabled": False}},
         "gpu": {"nodeSelector": {"pool": "gpu"}},
         "identityProviders": {"enabled": True},
+        "authorities": {"configMap": "company"},
         "services": {
             "library": {"settings": {"LIBRARY_OWNER_BYTES": 1_000_000_000_000}},
             "ingest": {
@@ -130,6 +131,10 @@ def test_values_reach_the_objects_that_they_mean(tmp_path: Path) -> None:
     assert container["imagePullPolicy"] == "Always"
     assert library["imagePullSecrets"] == [{"name": "registry"}]
     assert {"name": "LIBRARY_OWNER_BYTES", "value": "1000000000000"} in container["env"]
+    trusted = {"name": "authorities", "configMap": {"name": "company"}}
+    assert trusted in library["volumes"]
+    (fetching,) = (job for (kind, name), job in rendered.items() if name.startswith("weights-midi"))
+    assert trusted in fetching["spec"]["template"]["spec"]["volumes"]
     separation = rendered["Deployment", "separation"]["spec"]["template"]["spec"]
     assert separation["nodeSelector"] == {"pool": "gpu"}
     assert separation["containers"][0]["image"].endswith("/separation-gpu:1.4.0")

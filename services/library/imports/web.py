@@ -21,7 +21,7 @@ from kit.http.internet import (
     CONNECT_TIMEOUT,
     PORTS,
     InternetError,
-    InternetNetwork,
+    InternetPool,
     web_address,
 )
 
@@ -65,15 +65,13 @@ class Web:
     def __init__(self, files: Executor, *, any_address: bool = False) -> None:
         self._files = files
         self._any_address = any_address
-        self._pool = httpcore.AsyncConnectionPool(
-            max_connections=MAX_CONNECTIONS,
-            max_keepalive_connections=0,
-            network_backend=InternetNetwork(any_address=any_address),
+        self._pool = InternetPool(
+            any_address=any_address, max_connections=MAX_CONNECTIONS, keepalive=0.0
         )
 
     async def close(self) -> None:
         """Close all connections."""
-        await self._pool.aclose()
+        await self._pool.close()
 
     def check(self, url: str) -> httpx.URL:
         """Return an address that may be read. Raises `WebError`."""
@@ -165,7 +163,7 @@ class Web:
         # Compressed bodies are refused, because their size is not known before they are read.
         fixed = {"Host": url.netloc.decode(), "Accept-Encoding": "identity"}
         timeouts = {"connect": CONNECT_TIMEOUT, "read": READ_TIMEOUT, "write": READ_TIMEOUT}
-        async with self._pool.stream(
+        async with self._pool.open().stream(
             "GET",
             target,
             headers=[("User-Agent", "Cratedig"), *headers.items(), *fixed.items()],

@@ -10,13 +10,12 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 import httpcore
-import httpx
 
 from contracts.music import Seconds
 from contracts.problems import FieldProblem, ProblemCode
 from contracts.webhooks import MAX_ANSWER_BYTES
 from kit.http.errors import ProblemError
-from kit.http.internet import CONNECT_TIMEOUT, InternetError, InternetNetwork, web_address
+from kit.http.internet import CONNECT_TIMEOUT, InternetError, InternetPool, web_address
 
 TIMEOUT: Seconds = 15.0
 """Time for an attempt, from the resolution of the name to the end of the answer."""
@@ -60,12 +59,13 @@ class WebhookClient:
 
     def __init__(self, *, any_address: bool = False) -> None:
         self._any_address = any_address
-        self._opened: httpcore.AsyncConnectionPool | None = None
+        self._pool = InternetPool(
+            any_address=any_address, max_connections=MAX_CONNECTIONS, keepalive=KEEPALIVE
+        )
 
     async def close(self) -> None:
         """Close all connections."""
-        if self._opened is not None:
-            await self._opened.aclose()
+        await self._pool.close()
 
     def check(self, url: str) -> None:
         """Refuse an address that nothing can be sent to. Raises `ProblemError`."""
@@ -103,17 +103,6 @@ class WebhookClient:
                 f"The server could not be reached, or broke off. {kind}{error}".strip()[:300]
             ) from error
 
-    def _pool(self) -> httpcore.AsyncConnectionPool:
-        if self._opened is None:
-            self._opened = httpcore.AsyncConnectionPool(
-                # Read once: it takes some 20 ms to read the certificates of all authorities.
-                ssl_context=httpx.create_ssl_context(),
-                max_connections=MAX_CONNECTIONS,
-                keepalive_expiry=KEEPALIVE,
-                network_backend=InternetNetwork(any_address=self._any_address),
-            )
-        return self._opened
-
     async def _post(self, url: str, body: bytes, headers: Mapping[str, str]) -> WebhookAnswer:
         parsed = web_address(url, any_address=self._any_address)
         target = httpcore.URL(
@@ -127,7 +116,7 @@ class WebhookClient:
             # The size of a compressed body is not known before it is read.
             "Accept-Encoding": "identity",
         }
-        async with self._pool().stream(
+        async with self._pool.open().stream(
             "POST",
             target,
             headers=[*fixed.items(), *headers.items()],

@@ -19,7 +19,7 @@
 would change it makes a new job. */}}
 {{- define "cratedig.weightsJob" -}}
 {{- $root := index . 0 -}}
-{{- $parts := list (include "cratedig.image" .) $root.Values.images -}}
+{{- $parts := list (include "cratedig.image" .) $root.Values.images $root.Values.authorities -}}
 weights-{{ index . 1 }}-{{ $parts | toJson | sha256sum | trunc 8 }}
 {{- end }}
 
