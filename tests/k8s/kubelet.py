@@ -8,6 +8,7 @@ on and mount paths become those of this machine. Probes decide whether a pod is 
 import contextlib
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -17,6 +18,7 @@ from base64 import b64decode
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from http import HTTPStatus
 from pathlib import Path
 
 import httpx
@@ -237,22 +239,27 @@ class Kubelet:
     def _environment(
         self, pod: RunningPod, document: Document, container: Document
     ) -> dict[str, str] | None:
-        """Return the environment of a container; `None` while a service has no pod here."""
+        """Return the environment of a container; `None` while it lacks a service or a secret."""
         values: dict[str, str] = {}
         for source in container.get("envFrom", ()):
             if "configMapRef" in source:
-                values |= self._stored("configmaps", source["configMapRef"]["name"])
+                stored = self._stored("configmaps", source["configMapRef"]["name"])
             else:
-                values |= self._stored("secrets", source["secretRef"]["name"])
+                stored = self._stored("secrets", source["secretRef"]["name"])
+            if stored is None:
+                return None
+            values |= stored
         for entry in container.get("env", ()):
             values[entry["name"]] = entry.get("value") or self._value(document, entry["valueFrom"])
         services = self._services()
         for name, address in services.items():
+            # A port follows the name of a service, a password that of a user.
+            of_service = re.compile(rf"//{name}:(?=\d+(?:/|$))")
             for key, value in values.items():
-                if f"//{name}:" in value:
+                if of_service.search(value):
                     if address is None:
                         return None
-                    values[key] = value.replace(f"//{name}:", f"//{address}:")
+                    values[key] = of_service.sub(f"//{address}:", value)
         mounts = self._mounts(pod, document, container)
         for key, value in values.items():
             values[key] = pod.address if value == "0.0.0.0" else mounts.get(value, value)
@@ -264,8 +271,12 @@ class Kubelet:
         key = path.removeprefix("metadata.labels['").removesuffix("']")
         return str(document["metadata"]["labels"][key])
 
-    def _stored(self, kind: str, name: str) -> dict[str, str]:
-        data = self._cluster.get(f"/api/v1/namespaces/{NAMESPACE}/{kind}/{name}").get("data", {})
+    def _stored(self, kind: str, name: str) -> dict[str, str] | None:
+        """Return what a secret or a config map holds; `None` if there is none, as not yet."""
+        path = f"/api/v1/namespaces/{NAMESPACE}/{kind}/{name}"
+        if self._cluster.http.get(path).status_code == HTTPStatus.NOT_FOUND:
+            return None
+        data = self._cluster.get(path).get("data", {})
         if kind == "configmaps":
             return dict(data)
         return {key: b64decode(value).decode() for key, value in data.items()}
