@@ -72,6 +72,6 @@ test("a stage that waits says its place and when it starts", () => {
     });
   expect(waiting(null)).toMatchObject({ text: "2nd" });
   expect(waiting(2)).toMatchObject({ text: "2nd" });
-  expect(waiting(130)).toMatchObject({ text: "2nd, in 2\u2009min" });
-  expect([12, 80, 3600 * 3].map(roughTime)).toEqual(["10\u2009s", "80\u2009s", "3\u2009h"]);
+  expect(waiting(130)).toMatchObject({ text: "2nd, in 2\u202fmin" });
+  expect([12, 80, 3600 * 3].map(roughTime)).toEqual(["10\u202fs", "80\u202fs", "3\u202fh"]);
 });

@@ -125,9 +125,9 @@ function waitingCell(job: Job): Cell {
 
 /** Return an expected time: `40 s`, `3 min`, `2 h`. */
 export function roughTime(seconds: number): string {
-  if (seconds < 90) return `${Math.max(10, Math.round(seconds / 10) * 10)}\u2009s`;
-  if (seconds < 90 * 60) return `${Math.round(seconds / 60)}\u2009min`;
-  return `${Math.round(seconds / 3600)}\u2009h`;
+  if (seconds < 90) return `${Math.max(10, Math.round(seconds / 10) * 10)}\u202fs`;
+  if (seconds < 90 * 60) return `${Math.round(seconds / 60)}\u202fmin`;
+  return `${Math.round(seconds / 3600)}\u202fh`;
 }
 
 /** `1st`, `2nd`, `11th`; positions are counted up to 1000. */

@@ -3,7 +3,7 @@ import { ageText, quotaText, readQuota } from "./words";
 
 test("ages are short", () => {
   expect([12, 247, 3_730, 90_000, 300_000].map(ageText)).toEqual([
-    "12\u2009s",
+    "12\u202fs",
     "4:07",
     "1:02:10",
     "1 day",

@@ -6,7 +6,7 @@ const GIGABYTE = 1e9;
 
 /** Return seconds as a person says them: `12 s`, `4:07`, `1:02:10`, `3 days`. */
 export function ageText(seconds: number): string {
-  if (seconds < 60) return `${Math.round(seconds)}\u2009s`;
+  if (seconds < 60) return `${Math.round(seconds)}\u202fs`;
   if (seconds < 86_400) return formatClock(seconds);
   const days = Math.round(seconds / 86_400);
   return days === 1 ? "1 day" : `${days} days`;

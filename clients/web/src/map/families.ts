@@ -52,7 +52,7 @@ export function classShares(
     .map(([kind, count]) => [className(classes[kind] ?? "").toLowerCase(), share(count)] as const)
     .filter(([, percent]) => percent > 0);
   const rest = 100 - named.reduce((sum, [, percent]) => sum + percent, 0);
-  const parts = named.map(([name, percent]) => `${percent}\u2009% ${name}`);
-  if (ordered.length > 2 && rest > 0) parts.push(`${rest}\u2009% other`);
+  const parts = named.map(([name, percent]) => `${percent}\u202f% ${name}`);
+  if (ordered.length > 2 && rest > 0) parts.push(`${rest}\u202f% other`);
   return parts.join(", ");
 }

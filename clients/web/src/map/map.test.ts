@@ -238,7 +238,7 @@ test("classes have families, and a choice says what it holds", () => {
   expect(familyOf("").name).toBe("Other");
   const kinds = Uint8Array.from([2, 2, 2, 1, 255]);
   expect(familiesOf(classes, kinds).map(({ name }) => name)).toEqual(["Snares", "Tonal", "Other"]);
-  expect(classShares(classes, kinds, [0, 1, 2, 3])).toBe("75\u2009% synth, 25\u2009% snare");
+  expect(classShares(classes, kinds, [0, 1, 2, 3])).toBe("75\u202f% synth, 25\u202f% snare");
   expect(classShares(classes, kinds, [])).toBe("");
 });
 

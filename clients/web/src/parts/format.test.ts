@@ -11,8 +11,8 @@ import {
 
 test("lengths have the unit of their size", () => {
   expect([0.214, 3.87, 59.999, 247, 3730].map(formatLength)).toEqual([
-    "214\u2009ms",
-    "3.87\u2009s",
+    "214\u202fms",
+    "3.87\u202fs",
     "0:59",
     "4:07",
     "1:02:10",
@@ -22,11 +22,11 @@ test("lengths have the unit of their size", () => {
 
 test("bytes are decimal, with one digit below ten", () => {
   expect([0, 999, 8_200_000, 41_000_000, 2_240_000_000].map(formatBytes)).toEqual([
-    "0\u2009B",
-    "999\u2009B",
-    "8.2\u2009MB",
-    "41\u2009MB",
-    "2.2\u2009GB",
+    "0\u202fB",
+    "999\u202fB",
+    "8.2\u202fMB",
+    "41\u202fMB",
+    "2.2\u202fGB",
   ]);
 });
 

@@ -1,11 +1,12 @@
 /** Numbers and names as people read them. */
 
-const THIN_SPACE = "\u2009";
+/** Narrow, and no line ends at it. */
+const UNIT_SPACE = "\u202f";
 
 /** Length of a sound: `214 ms`, `3.87 s`, `4:07`, `1:02:10`. */
 export function formatLength(seconds: number): string {
-  if (seconds < 0.9995) return `${Math.round(seconds * 1000)}${THIN_SPACE}ms`;
-  if (seconds < 59.995) return `${seconds.toFixed(2)}${THIN_SPACE}s`;
+  if (seconds < 0.9995) return `${Math.round(seconds * 1000)}${UNIT_SPACE}ms`;
+  if (seconds < 59.995) return `${seconds.toFixed(2)}${UNIT_SPACE}s`;
   return formatClock(seconds);
 }
 
@@ -30,7 +31,7 @@ export function whenText(time: string, now = new Date()): string {
 
 /** Bytes in decimal units: `8 MB`, `2.2 GB`. */
 export function formatBytes(bytes: number): string {
-  if (bytes < 1000) return `${bytes}${THIN_SPACE}B`;
+  if (bytes < 1000) return `${bytes}${UNIT_SPACE}B`;
   const units = ["kB", "MB", "GB", "TB"];
   let value = bytes / 1000;
   let unit = 0;
@@ -38,7 +39,7 @@ export function formatBytes(bytes: number): string {
     value /= 1000;
     unit += 1;
   }
-  return `${value >= 9.95 ? Math.round(value) : Number(value.toFixed(1))}${THIN_SPACE}${units[unit]}`;
+  return `${value >= 9.95 ? Math.round(value) : Number(value.toFixed(1))}${UNIT_SPACE}${units[unit]}`;
 }
 
 /** Musical key from the API (`A:min`, `F#:maj`) as `Am`, `F♯`. */

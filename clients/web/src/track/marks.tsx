@@ -4,6 +4,7 @@ import type { CorrectionField } from "../data/corrections";
 import { runCommand, useTooltip } from "../keys/commands";
 import { Editable } from "../parts/editable";
 import { Icon } from "../parts/icon";
+import { textWidth } from "../parts/text-width";
 import type { TrackController } from "./controller";
 import { chordText } from "./corrected";
 import type { SongData } from "./data";
@@ -17,6 +18,8 @@ import { placeWords } from "./words";
 /** Confidence below which something is marked as doubtful. */
 const DOUBTFUL = 0.62;
 const DOUBTFUL_WORD = 0.6;
+/** Font of the word that is sung, which is the widest. */
+const SUNG_WORD = "600 14px";
 /** Share of the view that a chord's name needs. */
 const MIN_ROOM = 0.02;
 /** Widest view in which chords and words are named, in seconds. */
@@ -202,6 +205,7 @@ export function LyricsLane({
     ),
   );
   const removed = lyrics.removed.length;
+  const placed = placeWords(lyrics.lines, view, laneWidth(), (text) => textWidth(text, SUNG_WORD));
   const save = (shown: readonly number[], text: string): void => {
     let first = 0;
     for (const line of lyrics.lines) {
@@ -229,7 +233,7 @@ export function LyricsLane({
         lang={lyrics.language}
         {...seek}
       >
-        {placeWords(lyrics.lines, view, laneWidth()).map(({ words: shown, text, left, width }) => {
+        {placed.map(({ words: shown, text, left, width }) => {
           const last = shown.at(-1) ?? 0;
           const states = [
             "word",

@@ -11,18 +11,21 @@ function line(start: number, text: string) {
   return { words };
 }
 
+/** Letters of one width, as in a typewriter's font. */
+const widthOf = (text: string): number => 7.4 * text.length;
+
 const LINES = [line(1, "Open up a crate"), { words: [] }, line(5, "and dig")];
 
 describe("words of the lyrics", () => {
   it("stand where they begin if there is room", () => {
-    const placed = placeWords(LINES, { start: 0, end: 8 }, 4000);
+    const placed = placeWords(LINES, { start: 0, end: 8 }, 4000, widthOf);
     expect(placed.map(({ text }) => text)).toEqual(["Open", "up", "a", "crate", "and", "dig"]);
     expect(placed.map(({ left }) => left)).toEqual([500, 650, 800, 950, 2500, 2650]);
     expect(placed.map(({ words }) => words)).toEqual([[0], [1], [2], [3], [4], [5]]);
   });
 
   it("push each other to the right, and none is left out", () => {
-    const placed = placeWords(LINES, { start: 0, end: 8 }, 400);
+    const placed = placeWords(LINES, { start: 0, end: 8 }, 400, widthOf);
     expect(placed.map(({ text }) => text)).toEqual(["Open", "up", "a", "crate", "and", "dig"]);
     for (const [index, { left }] of placed.entries()) {
       expect(left).toBeGreaterThan(placed[index - 1]?.left ?? 0);
@@ -30,7 +33,7 @@ describe("words of the lyrics", () => {
   });
 
   it("become a line that is cut if they do not fit before the next line", () => {
-    const placed = placeWords(LINES, { start: 0, end: 16 }, 400);
+    const placed = placeWords(LINES, { start: 0, end: 16 }, 400, widthOf);
     expect(placed[0]).toEqual({
       words: [0, 1, 2, 3],
       text: "Open up a crate",
@@ -40,9 +43,8 @@ describe("words of the lyrics", () => {
   });
 
   it("are left out where not even a cut line has room", () => {
-    expect(placeWords(LINES, { start: 0, end: 600 }, 400).map(({ text }) => text)).toEqual([
-      "and",
-      "dig",
-    ]);
+    expect(placeWords(LINES, { start: 0, end: 600 }, 400, widthOf).map(({ text }) => text)).toEqual(
+      ["and", "dig"],
+    );
   });
 });

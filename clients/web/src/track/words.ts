@@ -2,8 +2,6 @@
 import type { LyricLine } from "./song";
 import { shareOf, type View } from "./view";
 
-/** Pixels of a letter, about. */
-const LETTER = 7.4;
 /** Pixels between two words. */
 const GAP = 6;
 /** Pixels that a cut line needs to be worth showing. */
@@ -30,6 +28,7 @@ export function placeWords(
   lines: readonly Pick<LyricLine, "words">[],
   view: View,
   width: number,
+  widthOf: (text: string) => number,
 ): PlacedWords[] {
   const placed: PlacedWords[] = [];
   const at = (seconds: number) => shareOf(view, seconds) * width;
@@ -44,7 +43,7 @@ export function placeWords(
     let end = -Infinity;
     const lefts = words.map((word) => {
       const left = Math.max(at(word.start), end);
-      end = left + word.text.length * LETTER + GAP;
+      end = left + widthOf(word.text) + GAP;
       return left;
     });
     const room = at(next) - at(start) - GAP;
