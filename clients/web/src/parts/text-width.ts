@@ -3,7 +3,7 @@
 const widths = new Map<string, number>();
 let context: CanvasRenderingContext2D | null = null;
 
-/** Pixels of a text on one line; `style` is the font without its family, such as `600 14px`. */
+/** Pixels of a text on one line; `style` is the font without its family, such as `14px`. */
 export function textWidth(text: string, style: string): number {
   const key = `${style} ${text}`;
   let width = widths.get(key);

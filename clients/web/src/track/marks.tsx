@@ -18,8 +18,8 @@ import { placeWords } from "./words";
 /** Confidence below which something is marked as doubtful. */
 const DOUBTFUL = 0.62;
 const DOUBTFUL_WORD = 0.6;
-/** Font of the word that is sung, which is the widest. */
-const SUNG_WORD = "600 14px";
+/** Font of a word; the one that is sung is bold, for which the gap after it has room. */
+const WORD_FONT = "14px";
 /** Share of the view that a chord's name needs. */
 const MIN_ROOM = 0.02;
 /** Widest view in which chords and words are named, in seconds. */
@@ -205,7 +205,7 @@ export function LyricsLane({
     ),
   );
   const removed = lyrics.removed.length;
-  const placed = placeWords(lyrics.lines, view, laneWidth(), (text) => textWidth(text, SUNG_WORD));
+  const placed = placeWords(lyrics.lines, view, laneWidth(), (text) => textWidth(text, WORD_FONT));
   const save = (shown: readonly number[], text: string): void => {
     let first = 0;
     for (const line of lyrics.lines) {
