@@ -68,7 +68,7 @@ test("notes are read again, heard and edited", { timeout: 1_200_000 }, async () 
   await expect.poll(() => count(page), SOON).toBe(machine);
   await onset.fill("0.3");
   await page.getByRole("button", { name: "Discard these notes" }).click();
-  expect(await count(page)).toBe(machine);
+  await expect.poll(() => count(page), SOON).toBe(machine);
 
   // Heard in place of the audio, while it plays.
   await page.locator("body").click({ position: { x: 2, y: 2 } });

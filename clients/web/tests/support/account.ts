@@ -49,10 +49,13 @@ export async function dropFiles(
   await page.dispatchEvent(target, "drop", { dataTransfer: transfer });
 }
 
+/** Milliseconds in which a job ends, also where workers have just been started. */
+const JOB_WITHIN_MS = 120_000;
+
 /** Wait until the row of a file in Activity shows a text. */
 export async function waitForRow(page: Page, name: string, text: string): Promise<void> {
   const row = page.getByRole("row").filter({ hasText: name });
-  await row.getByText(text).filter({ visible: true }).first().waitFor();
+  await row.getByText(text).filter({ visible: true }).first().waitFor({ timeout: JOB_WITHIN_MS });
 }
 
 /**
