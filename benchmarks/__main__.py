@@ -44,6 +44,7 @@ ORDER = (
     "harmony",
     "separation",
     "presence",
+    "content",
     "invariance",
     "transcribe",
     "full",

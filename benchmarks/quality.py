@@ -13,7 +13,7 @@ from benchmarks.__main__ import run
 
 TABLES = (
     *("analysis", "rhythm", "midi", "drums", "slicing", "oneshots", "sound_words", "similarity"),
-    *("presence", "invariance", "separation", "transcribe", "harmony"),
+    *("presence", "content", "invariance", "separation", "transcribe", "harmony"),
 )
 
 

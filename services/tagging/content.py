@@ -75,7 +75,7 @@ _CORRELATION = _window_correlation()
 
 @dataclass
 class VoiceMeter:
-    """Follows level and pitch of mono audio at 16 kHz; memory grows by 1.5 kB for each second."""
+    """Follows level and pitch of mono audio at 16 kHz; memory grows by 1 kB for each second."""
 
     _held: F32 = field(default_factory=lambda: np.zeros(_SIZE // 2, np.float32))
     _levels: list[F64] = field(default_factory=list)
