@@ -53,8 +53,6 @@ _SHORTEST_MUSIC = 400_000
 _PER_GAME = 25
 _OPENING = 20.0
 """Seconds that are left out, where music of games is often quiet."""
-
-
 _SUFFIXES = (".flac", ".wav", ".ogg", ".mp3")
 _PARTS = ("bass", "drums", "other")
 

@@ -1,1 +1,4 @@
-"""Run ONNX networks as functions from named arrays to named arrays, on ONNX Runtime or OpenVINO."""
+"""Run ONNX networks as functions from named arrays to named arrays, on ONNX Runtime or OpenVINO.
+
+`lstm` is a layer for networks that run in numpy.
+"""

@@ -14,6 +14,7 @@ import numpy as np
 from kit.arrays import F32, F64
 from kit.audio.decode import resample_stream
 from kit.audio.downmix import downmix
+from kit.inference.lstm import LstmLayer, LstmState
 from kit.signal.spectra import Framing, frames
 from kit.weights.damage import CheckpointError
 from kit.weights.torch_archive import read_torch
@@ -30,7 +31,6 @@ _PER_OCTAVE, _LOWEST, _TUNING = 24, 30.0, 440.0
 BANDS = 136
 _KERNEL, _CHANNELS = 10, 2
 _CELLS = 150
-_HALF = np.float32(0.5)
 _SHAPES = {
     "conv1.weight": (_CHANNELS, 1, _KERNEL),
     "conv1.bias": (_CHANNELS,),
@@ -154,7 +154,7 @@ class BeatNetworks:
         self._dense = all_of("linear0.weight").transpose(0, 2, 1)
         self._dense_biases = all_of("linear0.bias")[:, None]
         self._layers = [
-            _Recurrent(
+            LstmLayer(
                 all_of(f"lstm.weight_ih_l{layer}"),
                 all_of(f"lstm.weight_hh_l{layer}"),
                 all_of(f"lstm.bias_ih_l{layer}") + all_of(f"lstm.bias_hh_l{layer}"),
@@ -178,7 +178,7 @@ class BeatNetworks:
             `[networks, frames, 2]`, 0 to 1: a beat that is no downbeat, and a downbeat.
         """
         count = len(self._dense)
-        states = [_State.silent(count) for _ in self._layers]
+        states = [LstmState.silent(count, _CELLS) for _ in self._layers]
         parts = [np.zeros((count, 0, 2), np.float32)]
         for inputs in batches:
             values = self._embed(inputs)
@@ -198,44 +198,3 @@ class BeatNetworks:
         own = pooled.reshape(len(inputs), half, len(self._dense), _CHANNELS)
         flat = own.transpose(2, 0, 3, 1).reshape(len(self._dense), len(inputs), -1)
         return np.asarray(flat @ self._dense + self._dense_biases, np.float32)
-
-
-@dataclass(slots=True)
-class _State:
-    """What an LSTM layer of every network holds from frame to frame, `[networks, 1, 150]`."""
-
-    hidden: F32
-    cell: F32
-
-    @classmethod
-    def silent(cls, networks: int) -> "_State":
-        return cls(*(np.zeros((networks, 1, _CELLS), np.float32) for _ in range(2)))
-
-
-class _Recurrent:
-    """An LSTM layer of every network."""
-
-    def __init__(self, inputs: F32, recurrent: F32, biases: F32) -> None:
-        # A sigmoid is a hyperbolic tangent of half its argument: one call serves all four gates.
-        scale = np.full(4 * _CELLS, 0.5, np.float32)
-        scale[2 * _CELLS : 3 * _CELLS] = 1.0
-        self._inputs = np.ascontiguousarray(inputs.transpose(0, 2, 1) * scale)
-        self._recurrent = np.ascontiguousarray(recurrent.transpose(0, 2, 1) * scale)
-        self._biases = (biases * scale)[:, None]
-
-    def run(self, values: F32, state: _State) -> F32:
-        """Run over `[networks, frames, 150]` and update the state."""
-        driven = values @ self._inputs + self._biases
-        out = np.empty((*driven.shape[:2], _CELLS), np.float32)
-        hidden, cell = state.hidden, state.cell
-        for frame in range(driven.shape[1]):
-            gates: F32 = np.tanh(driven[:, frame : frame + 1] + hidden @ self._recurrent)
-            opened: F32 = _HALF * gates + _HALF
-            cell = (
-                opened[..., _CELLS : 2 * _CELLS] * cell
-                + opened[..., :_CELLS] * gates[..., 2 * _CELLS : 3 * _CELLS]
-            )
-            hidden = opened[..., 3 * _CELLS :] * np.tanh(cell)
-            out[:, frame] = hidden[:, 0]
-        state.hidden, state.cell = hidden, cell
-        return out

@@ -13,6 +13,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
+from numpy.typing import NDArray
 
 from contracts.music import Seconds, Share
 from contracts.tagging import ContentKind, ContentSegment, TagSource
@@ -125,13 +126,13 @@ def detect_content(
     probabilities = speech.astype(np.float64)
     kinds = [
         _kinds(
-            tags[max(0, index - _NEIGHBOURS) : index + 1 + _NEIGHBOURS].mean(axis=0),
+            tags[max(0, index - _NEIGHBOURS) : index + 1 + _NEIGHBOURS],
             _around(probabilities, index, RATE / CHUNK),
             _around(levels, index, RATE / _HOP),
             _around(pitches, index, RATE / _HOP),
-            patches=min(len(tags), index + 1 + _NEIGHBOURS) - max(0, index - _NEIGHBOURS),
-            sounds=_at(levels, index).max(initial=-np.inf) > _SILENT_DB,
         )
+        if _around(levels, index, RATE / _HOP, neighbours=0).max(initial=-np.inf) > _SILENT_DB
+        else frozenset[ContentKind]()
         for index in range(len(tags))
     ]
     segments = [
@@ -150,19 +151,16 @@ def shares(segments: Sequence[ContentSegment], duration: Seconds) -> dict[Conten
     }
 
 
-def _kinds(
-    tags: F32, speech: F64, levels: F64, pitches: F64, *, patches: int, sounds: bool
-) -> frozenset[ContentKind]:
-    """Return what sounds in a patch, from what its surroundings measure."""
-    if not sounds:
-        return frozenset()
-    evidence = float(np.log(tags[_VOICES].sum() / max(float(tags[_NO_VOICES].max()), _MIN_TAG)))
+def _kinds(tags: F32, speech: F64, levels: F64, pitches: F64) -> frozenset[ContentKind]:
+    """Return what sounds in a patch that is not silent, from what its surroundings measure."""
+    means = tags.mean(axis=0)
+    evidence = float(np.log(means[_VOICES].sum() / max(float(means[_NO_VOICES].max()), _MIN_TAG)))
     probability = float(speech.mean()) if speech.size else 0.0
     if probability < _VOICE_ALONE:
         sung = evidence > _VOICE_IN_MUSIC
         return frozenset({ContentKind.MUSIC, ContentKind.SINGING} if sung else {ContentKind.MUSIC})
     quiet, loud = np.percentile(levels, (10, 90))
-    if patches >= _SHORTEST_ACCOMPANIED and quiet - loud > _ACCOMPANIED_DB:
+    if len(tags) >= _SHORTEST_ACCOMPANIED and quiet - loud > _ACCOMPANIED_DB:
         spoken = probability > _SPEECH_IN_MUSIC
         return frozenset({ContentKind.MUSIC, ContentKind.SPEECH if spoken else ContentKind.SINGING})
     if _sung(speech, levels, pitches) > _SUNG:
@@ -184,8 +182,7 @@ def _sung(speech: F64, levels: F64, pitches: F64) -> float:
     with np.errstate(invalid="ignore"):
         starts = np.ptp(spans, axis=1) <= _HELD_SEMITONES
     held = np.convolve(starts, np.ones(_HELD_FRAMES), "full") > 0
-    edges = np.flatnonzero(np.diff(np.concatenate([[False], voiced, [False]])))
-    lengths = np.diff(edges)[::2] * _HOP / RATE
+    lengths = np.diff(_runs(voiced))[:, 0] * _HOP / RATE
     length = float(np.average(lengths, weights=lengths))
     return length + float(held.sum()) / count - _syllables(levels)
 
@@ -223,29 +220,27 @@ def _pitch(frames: F32) -> F64:
     return np.where(peaks.any(axis=1) & (highest > _CLEAR), pitch, np.nan)
 
 
-def _around(values: F64, index: int, rate: float) -> F64:
+def _around(values: F64, index: int, rate: float, *, neighbours: int = _NEIGHBOURS) -> F64:
     """Return the values of a patch and its neighbours."""
-    start = max(0, round((index - _NEIGHBOURS) * _PATCH_SECONDS * rate))
-    return values[start : round((index + 1 + _NEIGHBOURS) * _PATCH_SECONDS * rate)]
+    start = max(0, round((index - neighbours) * _PATCH_SECONDS * rate))
+    return values[start : round((index + 1 + neighbours) * _PATCH_SECONDS * rate)]
 
 
-def _at(levels: F64, index: int) -> F64:
-    rate = RATE / _HOP
-    start = round(index * _PATCH_SECONDS * rate)
-    return levels[start : round((index + 1) * _PATCH_SECONDS * rate)]
+def _runs(marks: NDArray[np.bool_]) -> NDArray[np.intp]:
+    """Return where each run of marks begins, and where it has ended, `[runs, 2]`."""
+    return np.flatnonzero(np.diff(marks, prepend=False, append=False)).reshape(-1, 2)
 
 
 def _segments(
     kinds: Sequence[frozenset[ContentKind]], kind: ContentKind, *, duration: Seconds
 ) -> list[ContentSegment]:
     """Join neighbouring patches; the last one lasts until the end of the recording."""
-    marks = np.array([False, *(kind in patch for patch in kinds), False])
-    edges = np.flatnonzero(np.diff(marks))
+    marks = np.array([kind in patch for patch in kinds], np.bool_)
     return [
         ContentSegment(
             kind=kind,
             start=start * _PATCH_SECONDS,
             end=duration if end == len(kinds) else end * _PATCH_SECONDS,
         )
-        for start, end in zip(edges[::2].tolist(), edges[1::2].tolist(), strict=True)
+        for start, end in _runs(marks).tolist()
     ]

@@ -9,11 +9,12 @@ import numpy as np
 
 from contracts.tagging import TagSource
 from kit.arrays import F32
+from kit.inference.lstm import LstmState
 from kit.worker.engines import EngineContext
 from services.tagging.mel import BANDS, PATCH
 from services.tagging.similarity import Projection
 from services.tagging.vocabulary import VOCABULARY
-from services.tagging.voice_activity import VoiceActivityNetwork, VoiceState
+from services.tagging.voice_activity import VoiceActivityNetwork
 
 BATCH = 4
 """Patches in one run."""
@@ -62,7 +63,7 @@ class Engine(Protocol):
         """Return calibrated probabilities, `[n, 14]`, of one-shots described by `features`."""
         ...
 
-    def run_voice_activity(self, windows: F32, state: VoiceState) -> F32:
+    def run_voice_activity(self, windows: F32, state: LstmState) -> F32:
         """Return the probability of speech in consecutive windows, `[n, 576]`, of 16 kHz."""
         ...
 
@@ -107,7 +108,7 @@ class MusicnnEngine:
         """Return calibrated probabilities of one-shots."""
         return self._classifier.classify(features)
 
-    def run_voice_activity(self, windows: F32, state: VoiceState) -> F32:
+    def run_voice_activity(self, windows: F32, state: LstmState) -> F32:
         """Return the probability of speech in consecutive windows."""
         return self._voice_activity.run(windows, state)
 

@@ -82,9 +82,9 @@ def handle(params: TaggingParams, job: Job, engine: Engine) -> TaggingResult:
     ]
     if not sounds:
         raise Silent
-    words, content, vectors = _tag_all(params, job, engine, sounds, song)
-    samples = _classified(params, engine, [item for item in sounds if item.source is not song])
     place = next((index for index, item in enumerate(sounds) if item.source is song), None)
+    words, content, vectors = _tag_all(params, job, engine, sounds, place)
+    samples = _classified(params, engine, [item for item in sounds if item.source is not song])
     vector = None
     if place is not None:
         vector = encode_vector(VectorSpace.MUSIC, MUSIC_VERSION, vectors[place])
@@ -137,12 +137,14 @@ def _open(source: JobInput, facts: AudioFacts, *, classified: bool) -> _Sound | 
 
 
 def _tag_all(
-    params: TaggingParams, job: Job, engine: Engine, sounds: Sequence[_Sound], song: JobInput | None
+    params: TaggingParams, job: Job, engine: Engine, sounds: Sequence[_Sound], place: int | None
 ) -> tuple[tuple[Tag, ...], tuple[ContentSegment, ...], NDArray[np.float64]]:
-    """Return the song's tags, most confident first, its content, and every input's embedding."""
+    """Return the song's tags, most confident first, its content, and every input's embedding.
+
+    `place` is that of the song among the sounds.
+    """
     on_progress = _progress(job, sum(sound.facts.samples for sound in sounds))
     sources = frozenset(params.sources)
-    place = next((index for index, sound in enumerate(sounds) if sound.source is song), None)
     averager = Averager(engine, TagSource.MTT, len(sounds), kept=place)
     msd_averager = Averager(engine, TagSource.MSD, 1)
     activity, meter = VoiceActivity(engine.run_voice_activity), VoiceMeter()

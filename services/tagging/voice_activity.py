@@ -6,12 +6,12 @@ convolutions over the spectrum of 36 ms, and one LSTM layer that runs forward in
 
 import zipfile
 from collections.abc import Callable
-from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
 
 from kit.arrays import F32
+from kit.inference.lstm import LstmLayer, LstmState
 from kit.weights.damage import CheckpointError
 
 RATE = 16_000
@@ -24,7 +24,6 @@ _SIZE, _HOP = 256, 128
 _BINS = _SIZE // 2 + 1
 _CELLS = 128
 _STRIDES = (1, 2, 2, 1)
-_HALF = np.float32(0.5)
 _SHAPES = {
     "spectrum": (2 * _BINS, 1, _SIZE),
     "convolution.0.weight": (128, _BINS, 3),
@@ -68,16 +67,15 @@ class VoiceActivityNetwork:
             )
             for layer, outputs in enumerate((128, 64, 64, _CELLS))
         ]
-        # A sigmoid is a hyperbolic tangent of half its argument: one call serves all four gates.
-        scale = np.full(4 * _CELLS, 0.5, np.float32)
-        scale[2 * _CELLS : 3 * _CELLS] = 1.0
-        self._inputs = np.ascontiguousarray(weights["recurrent.weight_ih"].T * scale)
-        self._recurrent = np.ascontiguousarray(weights["recurrent.weight_hh"].T * scale)
-        self._biases = (weights["recurrent.bias_ih"] + weights["recurrent.bias_hh"]) * scale
+        self._layer = LstmLayer(
+            weights["recurrent.weight_ih"][None],
+            weights["recurrent.weight_hh"][None],
+            (weights["recurrent.bias_ih"] + weights["recurrent.bias_hh"])[None],
+        )
         self._out = weights["output.weight"].reshape(_CELLS)
         self._out_bias = float(weights["output.bias"][0])
 
-    def run(self, windows: F32, state: "VoiceState") -> F32:
+    def run(self, windows: F32, state: LstmState) -> F32:
         """Compute the probability of speech in consecutive chunks, and update the state.
 
         Parameters
@@ -92,22 +90,12 @@ class VoiceActivityNetwork:
         F32
             `[n]`, 0 to 1.
         """
-        driven = self._embed(windows)
-        outputs = np.empty((len(windows), _CELLS), np.float32)
-        hidden, cell = state.hidden, state.cell
-        for chunk in range(len(windows)):
-            gates: F32 = np.tanh(driven[chunk] + hidden @ self._recurrent)
-            opened: F32 = _HALF * gates + _HALF
-            cell = opened[_CELLS : 2 * _CELLS] * cell
-            cell += opened[:_CELLS] * gates[2 * _CELLS : 3 * _CELLS]
-            hidden = opened[3 * _CELLS :] * np.tanh(cell)
-            outputs[chunk] = hidden
-        state.hidden, state.cell = hidden, cell
+        outputs = self._layer.run(self._embed(windows)[None], state)[0]
         scores = np.maximum(0.0, outputs) @ self._out + self._out_bias
         return np.asarray(1.0 / (1.0 + np.exp(-scores)), np.float32)
 
     def _embed(self, windows: F32) -> F32:
-        """Return the inputs of the gates, `[n, 512]`, for windows, `[n, 576]`."""
+        """Return the inputs of the LSTM layer, `[n, 128]`, for windows, `[n, 576]`."""
         mirrored = np.pad(windows, ((0, 0), (0, _CONTEXT)), mode="reflect")
         frames = np.lib.stride_tricks.sliding_window_view(mirrored, _SIZE, axis=1)[:, ::_HOP]
         parts = frames @ self._spectrum
@@ -117,15 +105,7 @@ class VoiceActivityNetwork:
             count = (padded.shape[1] - 3) // stride + 1
             taps = [padded[:, tap : tap + stride * (count - 1) + 1 : stride] for tap in range(3)]
             values = np.maximum(0.0, np.concatenate(taps, axis=2) @ kernel + bias)
-        return np.asarray(values[:, 0] @ self._inputs + self._biases, np.float32)
-
-
-@dataclass(slots=True)
-class VoiceState:
-    """What the LSTM layer holds from chunk to chunk, `[128]` each; zeros before a recording."""
-
-    hidden: F32 = field(default_factory=lambda: np.zeros(_CELLS, np.float32))
-    cell: F32 = field(default_factory=lambda: np.zeros(_CELLS, np.float32))
+        return np.asarray(values[:, 0], np.float32)
 
 
 class VoiceActivity:
@@ -137,9 +117,9 @@ class VoiceActivity:
         Computes probabilities of windows, as `VoiceActivityNetwork.run`.
     """
 
-    def __init__(self, run: Callable[[F32, VoiceState], F32]) -> None:
+    def __init__(self, run: Callable[[F32, LstmState], F32]) -> None:
         self._run = run
-        self._state = VoiceState()
+        self._state = LstmState.silent(1, _CELLS)
         self._held = np.zeros(_CONTEXT, np.float32)
         self._probabilities: list[F32] = []
 

@@ -273,10 +273,10 @@ class Kubelet:
 
     def _stored(self, kind: str, name: str) -> dict[str, str] | None:
         """Return what a secret or a config map holds; `None` if there is none, as not yet."""
-        path = f"/api/v1/namespaces/{NAMESPACE}/{kind}/{name}"
-        if self._cluster.http.get(path).status_code == HTTPStatus.NOT_FOUND:
+        answer = self._cluster.http.get(f"/api/v1/namespaces/{NAMESPACE}/{kind}/{name}")
+        if answer.status_code == HTTPStatus.NOT_FOUND:
             return None
-        data = self._cluster.get(path).get("data", {})
+        data = answer.raise_for_status().json().get("data", {})
         if kind == "configmaps":
             return dict(data)
         return {key: b64decode(value).decode() for key, value in data.items()}

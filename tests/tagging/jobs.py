@@ -10,11 +10,11 @@ from contracts.items import ArtifactKind, ItemKind
 from contracts.music import Stem
 from contracts.tagging import Tags, TagSource
 from kit.arrays import F32
+from kit.inference.lstm import LstmState
 from kit.worker.job import Job, JobInput
 from services.tagging.engine import BATCH, PROJECTION, TaggerOutput
 from services.tagging.oneshots import CLASSES
 from services.tagging.similarity import Projection
-from services.tagging.voice_activity import VoiceState
 from tests.support.single_job import SUBJECT, audio_input, single_job, write_audio
 
 RATE = 44_100
@@ -44,7 +44,7 @@ class KnownEngine:
         rows = [[answer.get(name, 0.0) for name in CLASSES] for answer in self.answers]
         return np.array(rows, np.float32)
 
-    def run_voice_activity(self, windows: F32, state: VoiceState) -> F32:
+    def run_voice_activity(self, windows: F32, state: LstmState) -> F32:
         """Return the same probability for every window."""
         return np.full(len(windows), self.speech, np.float32)
 

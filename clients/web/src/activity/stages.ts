@@ -1,6 +1,6 @@
 /** Stages of work on a file, and what each cell of the matrix shows. */
 import type { Schemas } from "../data/api";
-import { formatKey, formatTempo, plural } from "../parts/format";
+import { UNIT_SPACE, formatKey, formatTempo, plural } from "../parts/format";
 
 type Job = Schemas["Job"];
 type StepStatus = Schemas["StepStatus"];
@@ -125,9 +125,9 @@ function waitingCell(job: Job): Cell {
 
 /** Return an expected time: `40 s`, `3 min`, `2 h`. */
 export function roughTime(seconds: number): string {
-  if (seconds < 90) return `${Math.max(10, Math.round(seconds / 10) * 10)}\u202fs`;
-  if (seconds < 90 * 60) return `${Math.round(seconds / 60)}\u202fmin`;
-  return `${Math.round(seconds / 3600)}\u202fh`;
+  if (seconds < 90) return `${Math.max(10, Math.round(seconds / 10) * 10)}${UNIT_SPACE}s`;
+  if (seconds < 90 * 60) return `${Math.round(seconds / 60)}${UNIT_SPACE}min`;
+  return `${Math.round(seconds / 3600)}${UNIT_SPACE}h`;
 }
 
 /** `1st`, `2nd`, `11th`; positions are counted up to 1000. */

@@ -1,12 +1,12 @@
 /** Texts of Administration. */
-import { formatClock } from "../parts/format";
+import { UNIT_SPACE, formatClock } from "../parts/format";
 import type { AuditEntry } from "./data";
 
 const GIGABYTE = 1e9;
 
 /** Return seconds as a person says them: `12 s`, `4:07`, `1:02:10`, `3 days`. */
 export function ageText(seconds: number): string {
-  if (seconds < 60) return `${Math.round(seconds)}\u202fs`;
+  if (seconds < 60) return `${Math.round(seconds)}${UNIT_SPACE}s`;
   if (seconds < 86_400) return formatClock(seconds);
   const days = Math.round(seconds / 86_400);
   return days === 1 ? "1 day" : `${days} days`;

@@ -1,6 +1,7 @@
 /** Families of sound classes: what a map's colours stand for. */
 
 import { className } from "../crate/texts";
+import { UNIT_SPACE } from "../parts/format";
 
 export interface Family {
   readonly name: string;
@@ -52,7 +53,7 @@ export function classShares(
     .map(([kind, count]) => [className(classes[kind] ?? "").toLowerCase(), share(count)] as const)
     .filter(([, percent]) => percent > 0);
   const rest = 100 - named.reduce((sum, [, percent]) => sum + percent, 0);
-  const parts = named.map(([name, percent]) => `${percent}\u202f% ${name}`);
-  if (ordered.length > 2 && rest > 0) parts.push(`${rest}\u202f% other`);
+  const parts = named.map(([name, percent]) => `${percent}${UNIT_SPACE}% ${name}`);
+  if (ordered.length > 2 && rest > 0) parts.push(`${rest}${UNIT_SPACE}% other`);
   return parts.join(", ");
 }

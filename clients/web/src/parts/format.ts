@@ -1,7 +1,7 @@
 /** Numbers and names as people read them. */
 
 /** Narrow, and no line ends at it. */
-const UNIT_SPACE = "\u202f";
+export const UNIT_SPACE = "\u202f";
 
 /** Length of a sound: `214 ms`, `3.87 s`, `4:07`, `1:02:10`. */
 export function formatLength(seconds: number): string {
