@@ -25,6 +25,7 @@ from services.library.jobs.tables import GarbageRow, JobRow
 from services.library.routes.internal import internal_routes
 from services.library.similarity.sound_vectors import SoundVectors
 from tests.library.job_store import PRODUCER, TASK, Jobs
+from tests.support.timeouts import HANG_TIMEOUT
 
 SECRET = "s" * 40
 WORKER = new_id()
@@ -73,7 +74,7 @@ async def library(jobs: Jobs, tmp_path: Path) -> AsyncIterator[LibraryClient]:
         internal_routes(
             jobs.database,
             progress,
-            Deletions(jobs.database, vectors),
+            Deletions(jobs.database, vectors, patience=HANG_TIMEOUT),
             policy=jobs.policy,
             secret=SecretStr(SECRET),
         )

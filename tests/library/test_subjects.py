@@ -40,6 +40,7 @@ from services.library.maintenance.counters import CounterCheck
 from services.library.tables import METADATA
 from tests.library.catalogue import Catalogue, User, separated, stems
 from tests.support.scripted_service import SERVICE, ScriptedParams
+from tests.support.timeouts import HANG_TIMEOUT
 
 
 class CatalogueLibrary:
@@ -219,7 +220,8 @@ async def test_a_job_over_a_collection_runs_from_its_claim_to_the_end_of_its_own
         assert (await user.http.delete(f"/v1/items/{song}?permanently=true")).status_code == 204
     assert (await user.get(f"/jobs/{job}"))["state"] == "succeeded"
     await ask(catalogue, user, collection)
-    await Deletions(catalogue.database, catalogue.server.vectors).delete_owner(OwnerId(user.owner))
+    deletions = Deletions(catalogue.database, catalogue.server.vectors, patience=HANG_TIMEOUT)
+    await deletions.delete_owner(OwnerId(user.owner))
     async with catalogue.database.session() as session:
         for table in (ItemRow, ArtifactRow, JobRow):
             assert list(await session.scalars(select(table))) == []
