@@ -2,7 +2,7 @@
 
 import { queryOptions } from "@tanstack/react-query";
 import { api, data } from "../data/api";
-import { queries } from "../data/cache";
+import { queries, showValue } from "../data/cache";
 import { problemText } from "../data/problems";
 import { showToast } from "../data/toasts";
 import { undoQueue } from "../data/undo";
@@ -82,7 +82,7 @@ async function edit(label: string, changes: readonly TrayPlace[]): Promise<void>
   try {
     await undoQueue.run({ label, apply: () => send(changes), revert: () => send(undo) });
   } catch (error) {
-    queries.setQueryData(KEY, before);
+    showValue(KEY, () => before);
     showToast(problemText(error));
   }
 }
@@ -96,12 +96,12 @@ async function send(changes: readonly TrayPlace[]): Promise<void> {
         body: { item: item?.id ?? null, locked: locked ?? false },
       }),
     );
-    queries.setQueryData(KEY, places);
+    showValue(KEY, () => places);
   }
 }
 
 function show(changes: readonly TrayPlace[]): void {
-  queries.setQueryData<readonly TrayPlace[]>(KEY, (places) =>
-    places?.map((place) => changes.find((change) => change.place === place.place) ?? place),
+  showValue<readonly TrayPlace[]>(KEY, (places) =>
+    places.map((place) => changes.find((change) => change.place === place.place) ?? place),
   );
 }

@@ -1,5 +1,5 @@
 /** The cache of answers: URL → query key → cache; components read the cache. */
-import { QueryClient } from "@tanstack/react-query";
+import { QueryClient, type QueryKey } from "@tanstack/react-query";
 import { ProblemError } from "./problem-error";
 
 const FRESH_MS = 30_000;
@@ -17,3 +17,15 @@ export const queries = new QueryClient({
     mutations: { retry: false },
   },
 });
+
+/**
+ * Show a value that the server does not know yet, or has just answered.
+ *
+ * An answer that is still on its way may be older, and would replace it: it is left out. So whoever
+ * shows a value that is no whole answer invalidates the query once the server has the value.
+ */
+export function showValue<Value>(queryKey: QueryKey, change: (known: Value) => Value): void {
+  if (queries.getQueryData(queryKey) === undefined) return;
+  void queries.cancelQueries({ queryKey, exact: true });
+  queries.setQueryData<Value>(queryKey, (known) => known && change(known));
+}

@@ -1,7 +1,7 @@
 /** Corrections of what machines found: shown at once, then sent; undo brings back what was before. */
 import { queryOptions } from "@tanstack/react-query";
 import { api, data, type Schemas } from "./api";
-import { queries } from "./cache";
+import { queries, showValue } from "./cache";
 import { problemText } from "./problems";
 import { showToast } from "./toasts";
 import { undoQueue } from "./undo";
@@ -61,30 +61,36 @@ async function send({ item, field, onShown }: CorrectionEdit, value: unknown): P
     queries.getQueryData(queryKey),
     queries.getQueryData<Item>(itemKey),
   ];
-  const others = (corrections ?? []).filter((one) => one.field !== field);
   const mine = corrections?.find((one) => one.field === field);
-  queries.setQueryData(queryKey, value === null ? others : [...others, shown(field, value, mine)]);
-  if (facts) queries.setQueryData<Item>(itemKey, shownItem(facts, field, value, mine));
+  const show = (own: Correction | null): void =>
+    showValue<readonly Correction[]>(queryKey, (known) => [
+      ...known.filter((one) => one.field !== field),
+      ...(own ? [own] : []),
+    ]);
+  show(value === null ? null : shown(field, value, mine));
+  showValue<Item>(itemKey, (known) => shownItem(known, field, value, mine));
   onShown?.(value);
   const path = { item, field };
   try {
     if (value === null) {
       await data(api.DELETE("/v1/items/{item}/corrections/{field}", { params: { path } }));
+      show(null);
     } else {
       const put = api.PUT("/v1/items/{item}/corrections/{field}", {
         params: { path },
         body: { value },
       });
-      queries.setQueryData(queryKey, [...others, await data(put)]);
+      show(await data(put));
     }
   } catch (error) {
-    queries.setQueryData(queryKey, corrections);
-    if (facts) queries.setQueryData(itemKey, facts);
+    show(mine ?? null);
+    if (facts) showValue<Item>(itemKey, () => facts);
     onShown?.(mine?.value ?? null);
     throw error;
   }
   // A list that was read meanwhile shows the value before.
   onShown?.(value);
+  void queries.invalidateQueries({ queryKey, exact: true });
   void queries.invalidateQueries({ queryKey: itemKey, exact: true });
   void queries.invalidateQueries({ queryKey: ["items"] });
 }

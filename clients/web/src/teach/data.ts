@@ -93,7 +93,10 @@ export function proposalsQuery(tag: string, version: string) {
 
 /** Show what the server answered of a tag, and read again what follows from it. */
 export function keepTag(tag: Schemas["TaughtTag"]): void {
-  queries.setQueryData(taughtTagQuery(tag.name).queryKey, complete(tag));
+  const { queryKey } = taughtTagQuery(tag.name);
+  // An answer that is still on its way is older.
+  void queries.cancelQueries({ queryKey, exact: true });
+  queries.setQueryData(queryKey, complete(tag));
   void queries.invalidateQueries({ queryKey: taughtTagsQuery.queryKey });
   void queries.invalidateQueries({ queryKey: ["tags"] });
   void queries.invalidateQueries({ queryKey: ["crate", "facets"] });
