@@ -40,8 +40,12 @@ SIX: Mapping[SoundClass, str] = {
     SoundClass.TOM: "TT",
     SoundClass.CRASH: "CY",
     SoundClass.RIDE: "CY",
+    SoundClass.SPLASH: "CY",
     SoundClass.CLAP: "OT",
     SoundClass.RIM: "OT",
+    SoundClass.COWBELL: "OT",
+    SoundClass.SHAKER: "OT",
+    SoundClass.TAMBOURINE: "OT",
     SoundClass.PERCUSSION: "OT",
 }
 """Our classes as those of MDB Drums, which counts side sticks as others."""

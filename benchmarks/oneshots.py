@@ -24,7 +24,7 @@ WEIGHTS = ROOT / "services" / "tagging" / "weights"
 # Folders of one-shots whose names are not classes of ours.
 FOLDERS = {
     "hat": ("closed_hat", "open_hat"),
-    "crash_or_ride_cymbal": ("crash", "ride"),
+    "crash_or_ride_cymbal": ("crash", "ride", "splash"),
     "finger_snap": ("clap",),
     "triangle": ("percussion",),
 }
@@ -41,7 +41,7 @@ STRUCK = {
     "OHH": ("open_hat",),
     "CRC": ("crash",),
     "LFT": ("tom",),
-    "TMB": ("percussion",),
+    "TMB": ("tambourine",),
 }
 ALONE = 0.06
 """Seconds around a hit within which nothing else is struck."""

@@ -23,7 +23,7 @@ from services.tagging.descriptors import RATE, features
 from services.tagging.mel import RATE as TAGGER_RATE
 from services.tagging.mel import log_mel, patches
 from tools.train_tagging.packages import configuration
-from tools.train_tagging.sounds import Sound, read_kit
+from tools.train_tagging.sounds import Sound, broad, read_kit
 from tools.train_tagging.variations import generator, variation
 
 KITS = ROOT / ".cache" / "training"
@@ -69,7 +69,7 @@ def kits() -> list[Sound]:
     for kit in configuration()["kit"]:
         if not (KITS / kit["package"]).is_dir():
             continue
-        for sound in few(read_kit(kit, KITS), 4):
+        for sound in map(Sound.broadly, few(read_kit(kit, KITS), 4)):
             if sound.sha256 not in seen:
                 sounds.append(sound)
             seen.add(sound.sha256)
@@ -93,7 +93,7 @@ def recordings(data: Path) -> list[Sound]:
 def slices(data: Path) -> list[Sound]:
     """Return hits of drum tracks, cut at the next one."""
     return [
-        _labelled(audio, rate, label=STRUCK[drum][0], kit=folder.name, name=f"{number}")
+        _labelled(audio, rate, label=broad(STRUCK[drum][0]), kit=folder.name, name=f"{number}")
         for folder in few(sorted((data / "drum_transcription" / "mdb").iterdir()))
         for number, (audio, rate, drum) in enumerate(few(hits(folder), 12))
         if float(np.abs(audio).max(initial=0.0)) > 1e-3

@@ -23,7 +23,11 @@ DRUMS: Mapping[SoundClass, tuple[int, str]] = {
     SoundClass.TOM: (47, "Low-Mid Tom"),
     SoundClass.CRASH: (49, "Crash Cymbal 1"),
     SoundClass.RIDE: (51, "Ride Cymbal 1"),
+    SoundClass.TAMBOURINE: (54, "Tambourine"),
     SoundClass.PERCUSSION: (54, "Tambourine"),
+    SoundClass.SPLASH: (55, "Splash Cymbal"),
+    SoundClass.COWBELL: (56, "Cowbell"),
+    SoundClass.SHAKER: (70, "Maracas"),
 }
 """Drum classes and their notes in the percussion map of General MIDI 1."""
 # The level of a class's accents; the velocity curve is the one General MIDI recommends: a level

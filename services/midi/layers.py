@@ -34,6 +34,7 @@ _LIGHT = _HATS | {
     SoundClass.SNARE,
     SoundClass.CRASH,
     SoundClass.RIDE,
+    SoundClass.SPLASH,
     SoundClass.RIM,
     SoundClass.CLAP,
 }

@@ -26,7 +26,11 @@ CLASSES = (
     "open_hat",
     "crash",
     "ride",
+    "splash",
     "tom",
+    "cowbell",
+    "shaker",
+    "tambourine",
     "percussion",
     "bass",
     "vocal",
@@ -143,7 +147,7 @@ class Classifier:
         Returns
         -------
         F32
-            `[sounds, 14]`, the columns as in `CLASSES`; each row sums to 1. A row of zeros, which
+            `[sounds, 18]`, the columns as in `CLASSES`; each row sums to 1. A row of zeros, which
             is silence, gets the same probability for all classes.
 
         Raises
@@ -160,7 +164,7 @@ class Classifier:
         return np.asarray(odds / odds.sum(axis=1, keepdims=True), np.float32)
 
     def logits(self, features: F32) -> NDArray[np.float64]:
-        """Return the mean of the networks' outputs, `[sounds, 14]`, before the temperature."""
+        """Return the mean of the networks' outputs, `[sounds, 18]`, before the temperature."""
         scaled = np.clip((features - self.mean) / self.scale, -_CLIP, _CLIP)
         total = np.zeros((len(features), len(CLASSES)), np.float64)
         layers = zip(self.first, self.first_bias, self.second, self.second_bias, strict=True)

@@ -9,7 +9,7 @@ from services.tagging.settings import Settings
 
 SERVICE = WorkerService(
     word=TaskName.TAGGING,
-    version="5",
+    version="6",
     params=TaggingParams,
     result=TaggingResult,
     settings=Settings,

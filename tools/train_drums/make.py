@@ -17,7 +17,7 @@ from tools.train_drums.export import export
 from tools.train_drums.kits import HELD_OUT
 from tools.train_drums.pieces import digest, pieces
 from tools.train_drums.scoring import MIXES, Score, best_thresholds, counts, f_measure, presence_of
-from tools.train_tagging.sounds import load
+from tools.train_tagging.sounds import Sound, load
 
 WEIGHTS = Path(__file__).parents[2] / "services" / "midi" / "weights"
 _BEGIN, _END = "<!-- training: begin -->", "<!-- training: end -->"
@@ -80,7 +80,7 @@ def _overall(scores: Sequence[Score], kind: str, thresholds: Sequence[float]) ->
 def _manifest(packages: Path, path: Path) -> None:
     """Write a line for each kit: its licence, how it is used, and a hash of its sounds."""
     kits: dict[tuple[str, str, str], list[str]] = {}
-    for sound in load(packages):
+    for sound in map(Sound.broadly, load(packages)):
         if sound.label in DRUMS and not sound.held_out:
             place = (sound.kit, sound.family, sound.licence)
             kits.setdefault(place, []).append(f"{sound.name} {sound.label} {sound.sha256}")

@@ -20,7 +20,7 @@ from tools.train_drums.accompaniments import Band
 from tools.train_drums.grooves import groove
 from tools.train_drums.kits import HELD_OUT, Kit, assemble, kits_of
 from tools.train_drums.rendering import drum_track, produced, reverberated
-from tools.train_tagging.sounds import load
+from tools.train_tagging.sounds import Sound, load
 from tools.train_tagging.synthesis import drums as synthesised
 from tools.train_tagging.variations import generator
 
@@ -100,7 +100,7 @@ class _Studio:
 
 
 def _make(folder: Path, kept: Path, split: str, numbers: list[int]) -> None:
-    every = kits_of([*load(folder), *synthesised()])
+    every = kits_of(map(Sound.broadly, [*load(folder), *synthesised()]))
     chosen = [kit for kit in every if (kit.family in HELD_OUT) == (split == "validate")]
     _Studio.kits, _Studio.band = chosen, None
     tasks = [(folder / _FONTS[split], kept, split, number) for number in numbers]

@@ -16,7 +16,7 @@ from services.tagging import descriptors
 from services.tagging.oneshots import CLASSES
 from tools.train_tagging.sounds import Sound, load
 from tools.train_tagging.synthesis import FAMILY, drums
-from tools.train_tagging.variations import loops, variation
+from tools.train_tagging.variations import loops, splashes, variation
 
 _VARIATIONS = {"synth": 1, "loop": 2}
 """Variations of a sound besides itself, by its class."""
@@ -24,6 +24,8 @@ _VARIATIONS_OTHERWISE = 4
 _VARIATIONS_SYNTHESISED = 2
 _LOOPS = 12
 """Loops of each kind that are played with the sounds of one family."""
+_SPLASHES = 12
+"""Splashes at most that are made of the crashes of one family."""
 _BEHIND = frozenset({"kick", "snare", "closed_hat", "ride", "tom", "synth"})
 """Level range of the background behind a sound."""
 
@@ -99,6 +101,7 @@ def examples(folder: Path) -> Examples:
         families.setdefault(sound.family, []).append(sound)
     for family in sorted(families):
         sounds += loops(families[family], family, _LOOPS)
+        sounds += splashes(families[family], family, _SPLASHES)
     sounds += drums()
     kept = folder / f"features-{_digest(sounds)}.npz"
     if not kept.is_file():

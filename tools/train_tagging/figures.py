@@ -13,7 +13,7 @@ Labels = NDArray[np.int64]
 COARSE = {
     "kick": ("kick",),
     "snare": ("snare",),
-    "cymbal": ("closed_hat", "open_hat", "crash", "ride"),
+    "cymbal": ("closed_hat", "open_hat", "crash", "ride", "splash"),
     "tom": ("tom",),
     "loop": ("loop",),
 }
@@ -34,8 +34,8 @@ def recall(probabilities: F64, labels: Labels) -> float:
 def coarse(probabilities: F64, labels: Labels) -> tuple[float, float, int]:
     """Return accuracy on sounds of the five classes, and their number.
 
-    The first figure chooses among the five; for the second, the most probable of all fourteen
-    classes must be one of the right five.
+    The first figure chooses among the five; for the second, the most probable of all classes
+    must be one of the right five.
     """
     columns = [[CLASSES.index(name) for name in names] for names in COARSE.values()]
     belongs = np.full(len(CLASSES), -1)

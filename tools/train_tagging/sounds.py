@@ -18,35 +18,51 @@ from tools.train_tagging.packages import configuration
 
 _AUDIO = {".wav", ".flac", ".aiff", ".ogg"}
 _LONGEST = 12.0
+_BROAD = {
+    "splash": "crash",
+    "cowbell": "percussion",
+    "shaker": "percussion",
+    "tambourine": "percussion",
+}
 _LICENCES = {"CC0-1.0", "MIT", "CC-BY-3.0"}
 """Licences that require only a notice in derived works."""
 
 # General MIDI's percussion keys.
-_GM = {
-    "kick": (35, 36),
-    "rim": (37,),
-    "snare": (38, 40),
-    "clap": (39,),
-    "tom": (41, 43, 45, 47, 48, 50),
-    "closed_hat": (42, 44),
-    "open_hat": (46,),
-    "crash": (49, 52, 55, 57),
-    "ride": (51, 53, 59),
-    "percussion": (54, 56, *range(60, 71), 73, 75, 76, 77, 80, 81),
-}
+_GM = (
+    ("kick", (35, 36)),
+    ("rim", (37,)),
+    ("snare", (38, 40)),
+    ("clap", (39,)),
+    ("tom", (41, 43, 45, 47, 48, 50)),
+    ("closed_hat", (42, 44)),
+    ("open_hat", (46,)),
+    ("crash", (49, 52)),
+    ("splash", (55,)),
+    ("crash", (57,)),
+    ("ride", (51, 53, 59)),
+    ("tambourine", (54,)),
+    ("cowbell", (56,)),
+    ("percussion", tuple(range(60, 69))),
+    ("shaker", (69, 70)),
+    ("percussion", (73, 75, 76, 77, 80, 81)),
+)
 # The keys of the AVL kits; chokes (50, 52, 58) are left out.
-_AVL = {
-    "kick": (36,),
-    "rim": (37,),
-    "snare": (38, 40),
-    "clap": (39,),
-    "tom": (41, 43, 45, 47),
-    "closed_hat": (42, 44),
-    "open_hat": (46, 48),
-    "crash": (49, 55, 57),
-    "ride": (51, 53, 59, 60),
-    "percussion": (54, 56, 64),
-}
+_AVL = (
+    ("kick", (36,)),
+    ("rim", (37,)),
+    ("snare", (38, 40)),
+    ("clap", (39,)),
+    ("tom", (41, 43, 45, 47)),
+    ("closed_hat", (42, 44)),
+    ("open_hat", (46, 48)),
+    ("crash", (49,)),
+    ("splash", (55,)),
+    ("crash", (57,)),
+    ("ride", (51, 53, 59, 60)),
+    ("tambourine", (54,)),
+    ("cowbell", (56,)),
+    ("percussion", (64,)),
+)
 _MAPS = {"gm": _GM, "avl": _AVL}
 # General MIDI's programs: what is plucked, blown, bowed or synthetic is `synth`.
 _BASS = range(32, 40)
@@ -92,10 +108,21 @@ class Sound:
         """Return its metadata."""
         return replace(self, audio=np.zeros(0, np.float32))
 
+    def broadly(self) -> "Sound":
+        """Return the sound with the class to which its own belongs."""
+        label = broad(self.label)
+        instrument = self.instrument.replace(f"/{self.label}/", f"/{label}/", 1)
+        return replace(self, label=label, instrument=instrument)
+
     @property
     def permissive(self) -> bool:
         """Whether its licence requires only a notice in derived works."""
         return self.licence in _LICENCES
+
+
+def broad(label: str) -> str:
+    """Return the class to which one belongs that only the classifier tells apart, or itself."""
+    return _BROAD.get(label, label)
 
 
 def load(folder: Path) -> list[Sound]:
@@ -196,7 +223,7 @@ def _rendered(font: dict[str, Any], folder: Path) -> Iterator[Sound]:
         )
 
     for bank, program in font["drums"]:
-        for label, keys in _MAPS[font["map"]].items():
+        for label, keys in _MAPS[font["map"]]:
             for key in keys:
                 for velocity in font["velocities"]:
                     yield from sound(label, (bank, program, key, velocity), 4.0)

@@ -12,7 +12,7 @@ import numpy as np
 
 from kit.arrays import F64
 from services.tagging.descriptors import RATE
-from tools.train_tagging.sounds import Sound
+from tools.train_tagging.sounds import Sound, broad
 from tools.train_tagging.variations import generator
 
 FAMILY = "synthesised"
@@ -23,7 +23,7 @@ def drums() -> Iterator[Sound]:
     """Yield the synthesised drums, always the same."""
     for label, synthesize in _MAKERS.items():
         for number in range(_EACH):
-            audio = synthesize(generator(FAMILY, label, str(number)))
+            audio = synthesize(generator(FAMILY, broad(label), str(number)))
             audio = np.asarray(0.9 * audio / np.abs(audio).max(), np.float32)
             yield Sound(
                 kit=FAMILY,
@@ -164,5 +164,5 @@ _MAKERS: dict[str, Callable[[np.random.Generator], F64]] = {
     "open_hat": _open_hat,
     "crash": _crash,
     "tom": _tom,
-    "percussion": _cowbell,
+    "cowbell": _cowbell,
 }

@@ -1,4 +1,4 @@
-"""Data augmentation: variations of a sound, and loops played with a kit's sounds.
+"""Data augmentation: variations of a sound; loops and splashes made of a kit's sounds.
 
 All of it is decided by a seed that is made of the sound's own hash: the same sounds give the same
 variations, in whatever order they come.
@@ -14,7 +14,7 @@ from kit.arrays import F32
 from services.tagging.descriptors import RATE
 from tools.train_tagging.sounds import Sound
 
-_RINGING = frozenset({"crash", "ride", "open_hat", "synth", "vocal", "bass"})
+_RINGING = frozenset({"crash", "ride", "splash", "open_hat", "synth", "vocal", "bass"})
 """Classes that a very short cut makes unrecognisable."""
 _DRUMS = ("kick", "snare", "closed_hat")
 
@@ -139,16 +139,45 @@ def loops(sounds: Sequence[Sound], family: str, count: int) -> Iterator[Sound]:
             yield _loop(family, f"notes-{number}", _melody(notes, chance))
 
 
+def splashes(sounds: Sequence[Sound], family: str, count: int) -> Iterator[Sound]:
+    """Make splashes of the crashes of one family: of the same shape and half the size.
+
+    The partials of a cymbal rise as its diameter shrinks, and die away sooner; both happen to a
+    recording that is played faster.
+
+    Parameters
+    ----------
+    sounds
+        The family's sounds.
+    family
+        Its name.
+    count
+        Splashes at most.
+    """
+    crashes = [sound for sound in sounds if sound.label == "crash" and not sound.held_out]
+    chance = generator("splash", family)
+    for place in chance.permutation(len(crashes))[:count]:
+        crash = crashes[int(place)]
+        faster = float(chance.uniform(1.5, 2.1))
+        audio = soxr.resample(crash.audio, RATE, round(RATE / faster), "HQ")
+        audio = _faded(audio, float(chance.uniform(0.5, 1.2)))
+        yield _made(family, "splash", crash.name, np.asarray(audio, np.float64))
+
+
 def _loop(family: str, name: str, audio: np.ndarray) -> Sound:
+    return _made(family, "loop", name, audio)
+
+
+def _made(family: str, label: str, name: str, audio: np.ndarray) -> Sound:
     audio = np.asarray(audio / max(float(np.abs(audio).max()), 1e-9) * 0.9, np.float32)
     return Sound(
-        kit=f"played with {family}",
+        kit=f"made of {family}",
         family=family,
         name=name,
-        label="loop",
+        label=label,
         licence="",
         held_out=False,
-        instrument=f"loop/{family}/{name}",
+        instrument=f"{label}/{family}/{name}",
         sha256=hashlib.sha256(np.round(audio * 32767).astype("<i2").tobytes()).hexdigest(),
         audio=audio,
     )

@@ -46,16 +46,22 @@ from services.library.search.values import (
 T = TypeVar("T")
 Choice = TypeVar("Choice", bound=StrEnum)
 
+_HATS = (SoundClass.CLOSED_HAT, SoundClass.OPEN_HAT)
+_CYMBALS = (SoundClass.CRASH, SoundClass.RIDE, SoundClass.SPLASH)
+_PERCUSSION = (
+    *(SoundClass.COWBELL, SoundClass.SHAKER, SoundClass.TAMBOURINE),
+    SoundClass.PERCUSSION,
+)
 CLASS_WORDS: Mapping[str, tuple[SoundClass, ...]] = {
     **{c.value.replace("_", " "): (c,) for c in SoundClass if c is not SoundClass.UNKNOWN},
     **{f"{c.value.replace('_', ' ')}s": (c,) for c in SoundClass if c is not SoundClass.UNKNOWN},
-    "hat": (SoundClass.CLOSED_HAT, SoundClass.OPEN_HAT),
-    "hats": (SoundClass.CLOSED_HAT, SoundClass.OPEN_HAT),
-    "hihat": (SoundClass.CLOSED_HAT, SoundClass.OPEN_HAT),
-    "hi hat": (SoundClass.CLOSED_HAT, SoundClass.OPEN_HAT),
+    **dict.fromkeys(("hat", "hats", "hihat", "hi hat"), _HATS),
+    **dict.fromkeys(("cymbal", "cymbals"), _CYMBALS),
     "bassdrum": (SoundClass.KICK,),
     "rimshot": (SoundClass.RIM,),
-    "perc": (SoundClass.PERCUSSION,),
+    "splashes": (SoundClass.SPLASH,),
+    **dict.fromkeys(("maraca", "maracas", "cabasa"), (SoundClass.SHAKER,)),
+    "perc": _PERCUSSION,
     "vox": (SoundClass.VOCAL,),
 }
 """Words that name sound classes."""

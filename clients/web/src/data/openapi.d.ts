@@ -4741,7 +4741,11 @@ export interface components {
              *       "open_hat",
              *       "crash",
              *       "ride",
+             *       "splash",
              *       "tom",
+             *       "cowbell",
+             *       "shaker",
+             *       "tambourine",
              *       "percussion",
              *       "bass",
              *       "vocal",
@@ -6290,7 +6294,7 @@ export interface components {
          * @description The musical class of a sample.
          * @enum {string}
          */
-        SoundClass: "kick" | "snare" | "clap" | "rim" | "closed_hat" | "open_hat" | "crash" | "ride" | "tom" | "percussion" | "bass" | "vocal" | "synth" | "loop" | "unknown";
+        SoundClass: "kick" | "snare" | "clap" | "rim" | "closed_hat" | "open_hat" | "crash" | "ride" | "splash" | "tom" | "cowbell" | "shaker" | "tambourine" | "percussion" | "bass" | "vocal" | "synth" | "loop" | "unknown";
         /**
          * SplitCut
          * @description Split a cut in two. The first part keeps its number and sample.

@@ -14,8 +14,16 @@ export interface Family {
 export const FAMILIES: readonly Family[] = [
   { name: "Low", colour: "bass", classes: ["kick", "tom", "bass"] },
   { name: "Snares", colour: "drums", classes: ["snare", "clap", "rim"] },
-  { name: "Metal", colour: "piano", classes: ["closed_hat", "open_hat", "ride", "crash"] },
-  { name: "Percussion", colour: "guitar", classes: ["percussion"] },
+  {
+    name: "Metal",
+    colour: "piano",
+    classes: ["closed_hat", "open_hat", "ride", "crash", "splash"],
+  },
+  {
+    name: "Percussion",
+    colour: "guitar",
+    classes: ["percussion", "cowbell", "shaker", "tambourine"],
+  },
   { name: "Voice", colour: "vocals", classes: ["vocal"] },
   { name: "Tonal", colour: "other", classes: ["synth", "loop"] },
 ];
