@@ -101,7 +101,7 @@ def main(arguments: Sequence[str]) -> None:
     options = parser.parse_args(arguments)
     lines = []
     if KITS.is_dir():
-        lines += [*table(kits(), "kits (thresholds were chosen on these)"), ""]
+        lines += [*table(kits(), "kits (thresholds were chosen on most of these)"), ""]
     else:
         print("no kits: `make train-tagging` fetches them", file=sys.stderr)
     if (data := test_data()) is not None:

@@ -49,8 +49,10 @@ Choice = TypeVar("Choice", bound=StrEnum)
 _HATS = (SoundClass.CLOSED_HAT, SoundClass.OPEN_HAT)
 _CYMBALS = (SoundClass.CRASH, SoundClass.RIDE, SoundClass.SPLASH)
 _PERCUSSION = (
-    *(SoundClass.COWBELL, SoundClass.SHAKER, SoundClass.TAMBOURINE),
     SoundClass.PERCUSSION,
+    SoundClass.COWBELL,
+    SoundClass.SHAKER,
+    SoundClass.TAMBOURINE,
 )
 CLASS_WORDS: Mapping[str, tuple[SoundClass, ...]] = {
     **{c.value.replace("_", " "): (c,) for c in SoundClass if c is not SoundClass.UNKNOWN},

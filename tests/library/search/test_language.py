@@ -116,6 +116,8 @@ def test_the_example_of_the_documents() -> None:
         (f"like:{ITEM} sort:-near", SearchQuery(like=ITEM, sort=Sort(field=SortField.NEAR))),
         ("hats", SearchQuery(terms=(Term(text="hats", classes=(
             SoundClass.CLOSED_HAT, SoundClass.OPEN_HAT)),))),
+        ("cymbals", SearchQuery(terms=(Term(text="cymbals", classes=(
+            SoundClass.CRASH, SoundClass.RIDE, SoundClass.SPLASH)),))),
         ("dark", SearchQuery(terms=(Term(text="dark", sound_word="dark"),))),
         ('"dark"', SearchQuery(terms=(Term(text="dark", phrase=True),))),
         ("東京", SearchQuery(terms=(Term(text="東 京"),))),
