@@ -205,13 +205,15 @@ class Columns:
         fresh_ids = joined.pop("ids")
         ids, last = np.unique(fresh_ids[::-1], return_index=True)
         chosen = len(fresh_ids) - 1 - last
-        merged = np.union1d(self.ids, ids)
-        kept, places = np.searchsorted(merged, self.ids), np.searchsorted(merged, ids)
+        before = np.searchsorted(self.ids, ids)
+        new = np.isin(ids, self.ids[before[before < self.size]], invert=True)
+        merged = np.insert(self.ids, before[new], ids[new])
+        changed = np.searchsorted(merged, ids[~new])
 
         def column(name: str, old: NDArray[Any]) -> NDArray[Any]:
-            array = np.empty((len(merged), *old.shape[1:]), old.dtype)
-            array[kept] = old
-            array[places] = joined[name][chosen]
+            rows = joined[name][chosen]
+            array = np.insert(old, before[new], rows[new], axis=0)
+            array[changed] = rows[~new]
             return array
 
         for name in ("items", "live", "favourite", "rating", "created"):
@@ -221,10 +223,15 @@ class Columns:
         stays = ~np.isin(self.tag_documents, ids)
         pairs = np.concatenate([part.tag_documents for part in parts])
         codes = np.concatenate([part.tag_codes for part in parts])
-        # Tags of a document that came twice came twice as well.
-        _, first = np.unique(pairs * len(self.tags.texts) + codes, return_index=True)
-        self.tag_documents = np.concatenate((self.tag_documents[stays], pairs[first]))
-        self.tag_codes = np.concatenate((self.tag_codes[stays], codes[first]))
+        if len(ids) < len(fresh_ids):
+            # Of a document that came twice the tags that came with the newest count.
+            numbers = np.arange(len(parts))
+            newest = np.repeat(numbers, [len(part.arrays["ids"]) for part in parts])[chosen]
+            came = np.repeat(numbers, [len(part.tag_documents) for part in parts])
+            counts = newest[np.searchsorted(ids, pairs)] == came
+            pairs, codes = pairs[counts], codes[counts]
+        self.tag_documents = np.concatenate((self.tag_documents[stays], pairs))
+        self.tag_codes = np.concatenate((self.tag_codes[stays], codes))
         self.ids = merged
         self.revision = max(self.revision, *(part.revision for part in parts))
         self.named = None
