@@ -129,6 +129,9 @@ export function useSong(item: string): SongState {
   );
   const withNotes = files?.stems.filter((stem) => stem.notes) ?? [];
   const notes = useQueries({ queries: withNotes.map((stem) => fileQuery<Notes>(stem.notes)) });
+  const isComplete = Boolean(facts.data && files) && !analysis.isLoading && !corrections.isLoading;
+  const [wasComplete, setWasComplete] = useState(false);
+  if (isComplete && !wasComplete) setWasComplete(true);
   const error = facts.error ?? artifacts.error;
   if (error && !(facts.data && files)) {
     const retry = (): void => {
@@ -137,9 +140,9 @@ export function useSong(item: string): SongState {
     };
     return { kind: "failed", error, retry };
   }
-  // The grid of bars places everything, so that it comes first.
-  if (!facts.data || !files || analysis.isLoading || corrections.isLoading)
-    return { kind: "loading" };
+  // The grid of bars places everything, so that it comes first; but a track that is shown stays,
+  // with all that is done there, while a new analysis arrives.
+  if (!facts.data || !files || !(isComplete || wasComplete)) return { kind: "loading" };
   const found = new Map<string, Notes>();
   withNotes.forEach((stem, index) => {
     const content = notes[index]?.data;
