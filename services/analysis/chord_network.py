@@ -47,6 +47,9 @@ QUALITIES = (
 _ROOTS = (10, 9, 11, 1, 0, 3, 2, 4, 6, 5, 8, 7)
 """Pitch classes in the order of the network's classes, which are sorted as text: `A#:7` comes
 first, and no chord and the unknown chord last."""
+_ROOTED = len(_ROOTS) * len(QUALITIES)
+"""Classes that are a quality of a root; two more are no chord and the unknown chord."""
+_CLASSES = _ROOTED + 2
 
 
 @dataclass(frozen=True, slots=True)
@@ -163,18 +166,19 @@ class ChordNetwork:
         peaks = [
             float(some.max()) if count else 0.0 for some in (levels[:, :_USED], levels[:, octave:])
         ]
-        parts = [(np.zeros((0, 170), np.float32), np.zeros((0, 13), np.float32))]
+        order = np.argsort(_ROOTS)
+        chords, bass = np.empty((count, _CLASSES), np.float32), np.empty((count, 13), np.float32)
         for first in range(0, count, _AT_ONCE):
             last = min(count, first + _AT_ONCE)
             begin, end = max(0, first - _CONTEXT), min(count, last + _CONTEXT)
             some = levels[begin:end].astype(np.float32)
             pair = np.stack([some[:, :_USED] - peaks[0], some[:, octave:] - peaks[1]], axis=2)
-            tags, bass = self._layered(np.maximum(pair, _FLOOR_DB))
-            parts.append((tags[first - begin : last - begin], bass[first - begin : last - begin]))
-        tags, bass = (np.concatenate(some) for some in zip(*parts, strict=True))
-        order = np.argsort(_ROOTS)
-        chords = tags[:, :168].reshape(count, 12, len(QUALITIES))[:, order].reshape(count, 168)
-        return ChordActivations(np.concatenate([chords, tags[:, 168:]], axis=1), bass, FRAME_RATE)
+            outputs = self._layered(np.maximum(pair, _FLOOR_DB))
+            tags, bass[first:last] = (array[first - begin : last - begin] for array in outputs)
+            by_root = tags[:, :_ROOTED].reshape(-1, 12, len(QUALITIES))[:, order]
+            chords[first:last, :_ROOTED] = by_root.reshape(-1, _ROOTED)
+            chords[first:last, _ROOTED:] = tags[:, _ROOTED:]
+        return ChordActivations(chords, bass, FRAME_RATE)
 
     def _layered(self, pair: F32) -> tuple[F32, F32]:
         """Return log probabilities of the network's 170 classes and of the bass."""

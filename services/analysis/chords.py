@@ -1,5 +1,6 @@
 """Chord recognition: 14 qualities and their inversions, by a hidden Markov model. Pure numpy."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 
@@ -156,8 +157,11 @@ def decode(
     count = fit.shape[0]
     if not count:
         return Chords((), np.zeros(0))
-    emission = np.concatenate([fit, np.full((count, 1), none_at)], axis=1) * sharpness
-    emission = (emission if learned is None else emission + learned) * weight
+    emission = np.concatenate([fit, np.full((count, 1), none_at)], axis=1)
+    emission *= sharpness
+    if learned is not None:
+        emission += learned
+    emission *= weight
     silent = energy < 0.01 * max(float(energy.max()), 1e-9)
     emission[silent, NONE] = emission[silent].max(axis=1) + 5.0
     states = emission.shape[1]
@@ -165,7 +169,7 @@ def decode(
     # A chord that does not continue may change to any other.
     elsewhere = (1.0 - goes_on) / (states - 1)
     score = emission[0].copy()
-    links = np.tile(np.arange(states), (count, 1))
+    links = np.tile(np.arange(states, dtype=np.uint8), (count, 1))
     for span in range(1, count):
         best = int(np.argmax(score))
         kept, moved = score + np.log(goes_on[span]), score[best] + np.log(elsewhere[span])
@@ -175,14 +179,15 @@ def decode(
     for span in range(count - 1, 0, -1):
         path.append(int(links[span, path[-1]]))
     path.reverse()
-    return Chords(tuple(path), _posterior(emission, goes_on, elsewhere)[np.arange(count), path])
+    return Chords(tuple(path), _posterior(emission, path, goes_on, elsewhere))
 
 
-def _posterior(emission: F64, goes_on: F64, elsewhere: F64) -> F64:
+def _posterior(emission: F64, path: Sequence[int], goes_on: F64, elsewhere: F64) -> F64:
+    """Return the probability of each state of a path; `emission` is overwritten."""
     count, states = emission.shape
-    likely = np.exp(emission - emission.max(axis=1, keepdims=True))
-    forward = np.zeros((count, states))
-    backward = np.ones((count, states))
+    emission -= emission.max(axis=1, keepdims=True)
+    likely = np.exp(emission, out=emission)
+    forward = np.empty((count, states))
 
     def moved(share: F64, span: int) -> F64:
         stayed = share * (goes_on[span] - elsewhere[span])
@@ -192,11 +197,13 @@ def _posterior(emission: F64, goes_on: F64, elsewhere: F64) -> F64:
     for span in range(1, count):
         forward[span] = moved(forward[span - 1], span) * likely[span]
         forward[span] /= forward[span].sum()
-    for span in range(count - 2, -1, -1):
-        backward[span] = moved(likely[span + 1] * backward[span + 1], span + 1)
-        backward[span] /= backward[span].sum()
-    both = forward * backward
-    return np.asarray(both / both.sum(axis=1, keepdims=True), np.float64)
+    backward, share = np.ones(states), np.empty(count)
+    for span in range(count - 1, -1, -1):
+        both = forward[span] * backward
+        share[span] = both[path[span]] / both.sum()
+        backward = moved(likely[span] * backward, span)
+        backward /= backward.sum()
+    return share
 
 
 @dataclass(frozen=True, slots=True)

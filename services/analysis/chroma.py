@@ -19,6 +19,8 @@ _HARMONICS = 16
 _DECAY = 0.7
 """Amplitude of each harmonic over that of the one below it."""
 _ROUNDS = 30
+_COLUMNS = 24
+"""Columns that are averaged at a time."""
 
 Floats = TypeVar("Floats", F32, F64)
 
@@ -187,14 +189,18 @@ def between(values: F32, rate: float, edges: F64) -> F64:
         `[spans, …]`; a span without a frame of its own uses the nearest.
     """
     frames = values.shape[0]
-    sums = np.concatenate(
-        [np.zeros((1, *values.shape[1:])), np.cumsum(values, axis=0, dtype=np.float64)]
-    )
     at = np.clip(np.round(edges * rate).astype(np.int64), 0, frames)
     first = np.minimum(at[:-1], frames - 1)
     last = np.maximum(at[1:], first + 1)
-    count = (last - first).reshape(-1, *([1] * (values.ndim - 1)))
-    return np.asarray((sums[last] - sums[first]) / count, dtype=np.float64)
+    columns = values.reshape(frames, -1)
+    means = np.empty((first.size, columns.shape[1]))
+    # The sums of all columns at once would take twice the memory of the values.
+    for left in range(0, columns.shape[1], _COLUMNS):
+        part = columns[:, left : left + _COLUMNS]
+        sums = np.zeros((frames + 1, part.shape[1]))
+        np.cumsum(part, axis=0, dtype=np.float64, out=sums[1:])
+        means[:, left : left + _COLUMNS] = (sums[last] - sums[first]) / (last - first)[:, None]
+    return means.reshape(first.size, *values.shape[1:])
 
 
 def unit_rows(values: Floats) -> Floats:
