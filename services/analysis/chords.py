@@ -197,13 +197,13 @@ def _posterior(emission: F64, path: Sequence[int], goes_on: F64, elsewhere: F64)
     for span in range(1, count):
         forward[span] = moved(forward[span - 1], span) * likely[span]
         forward[span] /= forward[span].sum()
-    backward, share = np.ones(states), np.empty(count)
+    backward, confidence = np.ones(states), np.empty(count)
     for span in range(count - 1, -1, -1):
         both = forward[span] * backward
-        share[span] = both[path[span]] / both.sum()
+        confidence[span] = both[path[span]] / both.sum()
         backward = moved(likely[span] * backward, span)
         backward /= backward.sum()
-    return share
+    return confidence
 
 
 @dataclass(frozen=True, slots=True)

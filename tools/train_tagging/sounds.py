@@ -27,7 +27,8 @@ _BROAD = {
 _LICENCES = {"CC0-1.0", "MIT", "CC-BY-3.0"}
 """Licences that require only a notice in derived works."""
 
-# General MIDI's percussion keys.
+# General MIDI's percussion keys, in the order in which the drum network got its sounds: of equal
+# recordings the first is kept. So a class may come twice.
 _GM = (
     ("kick", (35, 36)),
     ("rim", (37,)),

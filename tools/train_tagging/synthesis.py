@@ -23,6 +23,7 @@ def drums() -> Iterator[Sound]:
     """Yield the synthesised drums, always the same."""
     for label, synthesize in _MAKERS.items():
         for number in range(_EACH):
+            # The drum network was trained on these sounds, when cowbells were percussion.
             audio = synthesize(generator(FAMILY, broad(label), str(number)))
             audio = np.asarray(0.9 * audio / np.abs(audio).max(), np.float32)
             yield Sound(

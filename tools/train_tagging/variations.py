@@ -134,9 +134,9 @@ def loops(sounds: Sequence[Sound], family: str, count: int) -> Iterator[Sound]:
     for number in range(count):
         chance = generator("loop", family, str(number))
         if all(label in by_label for label in _DRUMS):
-            yield _loop(family, f"drums-{number}", _beat(by_label, chance))
+            yield _made(family, "loop", f"drums-{number}", _beat(by_label, chance))
         if len(notes) > 8:
-            yield _loop(family, f"notes-{number}", _melody(notes, chance))
+            yield _made(family, "loop", f"notes-{number}", _melody(notes, chance))
 
 
 def splashes(sounds: Sequence[Sound], family: str, count: int) -> Iterator[Sound]:
@@ -162,10 +162,6 @@ def splashes(sounds: Sequence[Sound], family: str, count: int) -> Iterator[Sound
         audio = soxr.resample(crash.audio, RATE, round(RATE / faster), "HQ")
         audio = _faded(audio, float(chance.uniform(0.5, 1.2)))
         yield _made(family, "splash", crash.name, np.asarray(audio, np.float64))
-
-
-def _loop(family: str, name: str, audio: np.ndarray) -> Sound:
-    return _made(family, "loop", name, audio)
 
 
 def _made(family: str, label: str, name: str, audio: np.ndarray) -> Sound:

@@ -205,14 +205,14 @@ class Columns:
         fresh_ids = joined.pop("ids")
         ids, last = np.unique(fresh_ids[::-1], return_index=True)
         chosen = len(fresh_ids) - 1 - last
-        before = np.searchsorted(self.ids, ids)
-        new = np.isin(ids, self.ids[before[before < self.size]], invert=True)
-        merged = np.insert(self.ids, before[new], ids[new])
+        new = np.isin(ids, self.ids[self.places(ids)], invert=True)
+        before = np.searchsorted(self.ids, ids[new])
+        merged = np.insert(self.ids, before, ids[new])
         changed = np.searchsorted(merged, ids[~new])
 
         def column(name: str, old: NDArray[Any]) -> NDArray[Any]:
             rows = joined[name][chosen]
-            array = np.insert(old, before[new], rows[new], axis=0)
+            array = np.insert(old, before, rows[new], axis=0)
             array[changed] = rows[~new]
             return array
 

@@ -46,6 +46,11 @@ from services.library.search.values import (
 T = TypeVar("T")
 Choice = TypeVar("Choice", bound=StrEnum)
 
+
+def _plural(word: str) -> str:
+    return f"{word}{'es' if word.endswith(('s', 'sh')) else 's'}"
+
+
 _HATS = (SoundClass.CLOSED_HAT, SoundClass.OPEN_HAT)
 _CYMBALS = (SoundClass.CRASH, SoundClass.RIDE, SoundClass.SPLASH)
 _PERCUSSION = (
@@ -56,12 +61,11 @@ _PERCUSSION = (
 )
 CLASS_WORDS: Mapping[str, tuple[SoundClass, ...]] = {
     **{c.value.replace("_", " "): (c,) for c in SoundClass if c is not SoundClass.UNKNOWN},
-    **{f"{c.value.replace('_', ' ')}s": (c,) for c in SoundClass if c is not SoundClass.UNKNOWN},
+    **{_plural(c.value.replace("_", " ")): (c,) for c in SoundClass if c is not SoundClass.UNKNOWN},
     **dict.fromkeys(("hat", "hats", "hihat", "hi hat"), _HATS),
     **dict.fromkeys(("cymbal", "cymbals"), _CYMBALS),
     "bassdrum": (SoundClass.KICK,),
     "rimshot": (SoundClass.RIM,),
-    "splashes": (SoundClass.SPLASH,),
     **dict.fromkeys(("maraca", "maracas", "cabasa"), (SoundClass.SHAKER,)),
     "perc": _PERCUSSION,
     "vox": (SoundClass.VOCAL,),

@@ -2,7 +2,7 @@
 
 import { queryOptions } from "@tanstack/react-query";
 import { api, data } from "../data/api";
-import { queries, showValue } from "../data/cache";
+import { keepAnswer, queries, showChange } from "../data/cache";
 import { problemText } from "../data/problems";
 import { showToast } from "../data/toasts";
 import { undoQueue } from "../data/undo";
@@ -82,7 +82,7 @@ async function edit(label: string, changes: readonly TrayPlace[]): Promise<void>
   try {
     await undoQueue.run({ label, apply: () => send(changes), revert: () => send(undo) });
   } catch (error) {
-    showValue(KEY, () => before);
+    keepAnswer(KEY, before);
     showToast(problemText(error));
   }
 }
@@ -96,12 +96,12 @@ async function send(changes: readonly TrayPlace[]): Promise<void> {
         body: { item: item?.id ?? null, locked: locked ?? false },
       }),
     );
-    showValue(KEY, () => places);
+    keepAnswer(KEY, places);
   }
 }
 
 function show(changes: readonly TrayPlace[]): void {
-  showValue<readonly TrayPlace[]>(KEY, (places) =>
+  showChange<readonly TrayPlace[]>(KEY, (places) =>
     places.map((place) => changes.find((change) => change.place === place.place) ?? place),
   );
 }

@@ -1,5 +1,5 @@
 import { expect, test } from "vitest";
-import { queries, showValue } from "./cache";
+import { queries, showChange } from "./cache";
 
 test("an answer that was asked for before a value was shown does not replace it", async () => {
   const queryKey = ["shown"];
@@ -10,13 +10,13 @@ test("an answer that was asked for before a value was shown does not replace it"
     staleTime: 0,
     queryFn: () => new Promise<readonly string[]>((resolve) => (answer = resolve)),
   });
-  showValue<readonly string[]>(queryKey, (known) => [...known, "new"]);
+  showChange<readonly string[]>(queryKey, (known) => [...known, "new"]);
   answer(["old"]);
   await asked;
   expect(queries.getQueryData(queryKey)).toEqual(["old", "new"]);
 });
 
 test("a value that nobody has read is not made up", () => {
-  showValue<readonly string[]>(["unknown"], (known) => [...known, "new"]);
+  showChange<readonly string[]>(["unknown"], (known) => [...known, "new"]);
   expect(queries.getQueryData(["unknown"])).toBeUndefined();
 });

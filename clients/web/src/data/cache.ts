@@ -18,14 +18,19 @@ export const queries = new QueryClient({
   },
 });
 
-/**
- * Show a value that the server does not know yet, or has just answered.
- *
- * An answer that is still on its way may be older, and would replace it: it is left out. So whoever
- * shows a value that is no whole answer invalidates the query once the server has the value.
- */
-export function showValue<Value>(queryKey: QueryKey, change: (known: Value) => Value): void {
-  if (queries.getQueryData(queryKey) === undefined) return;
+/** Keep what the server has just answered; what is still on its way is older, and is left out. */
+export function keepAnswer<Value>(queryKey: QueryKey, answer: Value): void {
   void queries.cancelQueries({ queryKey, exact: true });
-  queries.setQueryData<Value>(queryKey, (known) => known && change(known));
+  queries.setQueryData<Value>(queryKey, answer);
+}
+
+/**
+ * Show a known value as it will be, before the server has it.
+ *
+ * What is on its way is left out, as it does not know of the change: unless the whole value is
+ * answered and kept, invalidate the query once the server has the change.
+ */
+export function showChange<Value>(queryKey: QueryKey, change: (known: Value) => Value): void {
+  const known = queries.getQueryData<Value>(queryKey);
+  if (known !== undefined) keepAnswer(queryKey, change(known));
 }

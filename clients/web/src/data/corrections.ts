@@ -1,7 +1,7 @@
 /** Corrections of what machines found: shown at once, then sent; undo brings back what was before. */
 import { queryOptions } from "@tanstack/react-query";
 import { api, data, type Schemas } from "./api";
-import { queries, showValue } from "./cache";
+import { keepAnswer, queries, showChange } from "./cache";
 import { problemText } from "./problems";
 import { showToast } from "./toasts";
 import { undoQueue } from "./undo";
@@ -63,12 +63,12 @@ async function send({ item, field, onShown }: CorrectionEdit, value: unknown): P
   ];
   const mine = corrections?.find((one) => one.field === field);
   const show = (own: Correction | null): void =>
-    showValue<readonly Correction[]>(queryKey, (known) => [
+    showChange<readonly Correction[]>(queryKey, (known) => [
       ...known.filter((one) => one.field !== field),
       ...(own ? [own] : []),
     ]);
   show(value === null ? null : shown(field, value, mine));
-  showValue<Item>(itemKey, (known) => shownItem(known, field, value, mine));
+  showChange<Item>(itemKey, (known) => shownItem(known, field, value, mine));
   onShown?.(value);
   const path = { item, field };
   try {
@@ -84,7 +84,7 @@ async function send({ item, field, onShown }: CorrectionEdit, value: unknown): P
     }
   } catch (error) {
     show(mine ?? null);
-    if (facts) showValue<Item>(itemKey, () => facts);
+    if (facts) keepAnswer(itemKey, facts);
     onShown?.(mine?.value ?? null);
     throw error;
   }

@@ -2,7 +2,7 @@
 
 import { infiniteQueryOptions, queryOptions } from "@tanstack/react-query";
 import { api, data, type Schemas } from "../data/api";
-import { queries } from "../data/cache";
+import { keepAnswer, queries } from "../data/cache";
 import { problemText } from "../data/problems";
 import { showToast } from "../data/toasts";
 import { undoQueue } from "../data/undo";
@@ -93,10 +93,7 @@ export function proposalsQuery(tag: string, version: string) {
 
 /** Show what the server answered of a tag, and read again what follows from it. */
 export function keepTag(tag: Schemas["TaughtTag"]): void {
-  const { queryKey } = taughtTagQuery(tag.name);
-  // An answer that is still on its way is older.
-  void queries.cancelQueries({ queryKey, exact: true });
-  queries.setQueryData(queryKey, complete(tag));
+  keepAnswer(taughtTagQuery(tag.name).queryKey, complete(tag));
   void queries.invalidateQueries({ queryKey: taughtTagsQuery.queryKey });
   void queries.invalidateQueries({ queryKey: ["tags"] });
   void queries.invalidateQueries({ queryKey: ["crate", "facets"] });

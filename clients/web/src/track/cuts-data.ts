@@ -2,7 +2,7 @@
 import { queryOptions } from "@tanstack/react-query";
 import { api, data, idempotent, type Schemas } from "../data/api";
 import type { CorrectionField } from "../data/corrections";
-import { queries, showValue } from "../data/cache";
+import { keepAnswer, queries } from "../data/cache";
 import { problemText } from "../data/problems";
 import { showToast } from "../data/toasts";
 import { undoQueue } from "../data/undo";
@@ -41,8 +41,7 @@ export async function editCuts(
     if (made === null) {
       const body = { version: before.version, edits: [...edits] };
       made = await data(api.PATCH("/v1/items/{item}/cuts", { params: paramsOf(source), body }));
-      const answer = made;
-      showValue(cutsQuery(source).queryKey, () => answer);
+      keepAnswer(cutsQuery(source).queryKey, made);
     } else await restore(source, made.version);
   };
   const revert = (): Promise<void> => restore(source, before.by === "user" ? before.version : null);

@@ -1,7 +1,7 @@
 /** Edits of a track, each with its inverse on the undo queue. */
 import { useCallback, useRef } from "react";
 import { api, data, type Schemas } from "../data/api";
-import { queries, showValue } from "../data/cache";
+import { keepAnswer, queries, showChange } from "../data/cache";
 import { problemText } from "../data/problems";
 import { showToast } from "../data/toasts";
 import { undoQueue } from "../data/undo";
@@ -23,14 +23,14 @@ async function edit(item: Item, label: string, change: ItemEdit, before: ItemEdi
   const send = async (body: ItemEdit): Promise<void> => {
     const { queryKey } = itemQuery(item.id);
     const shown = queries.getQueryData(queryKey);
-    showValue<Item>(queryKey, (known) => ({ ...known, ...(body as Partial<Item>) }));
+    showChange<Item>(queryKey, (known) => ({ ...known, ...(body as Partial<Item>) }));
     try {
       const path = { item: item.id };
       const saved = await data(api.PATCH("/v1/items/{item}", { params: { path }, body }));
-      showValue(queryKey, () => saved);
+      keepAnswer(queryKey, saved);
       await queries.invalidateQueries({ queryKey: ["items"] });
     } catch (error) {
-      if (shown) showValue(queryKey, () => shown);
+      if (shown) keepAnswer(queryKey, shown);
       throw error;
     }
   };
